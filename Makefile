@@ -1,0 +1,77 @@
+# fmt lint test build bench demo: what each does is the comment in front of it.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+
+export GOFLAGS ?= -buildvcs=false
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LINT     := v2.15.0
+TOOLS    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bridge-tools
+LINTER   := $(TOOLS)/golangci-lint-$(LINT)/golangci-lint
+FUZZTIME ?= 5s
+BENCH    ?= .
+
+.PHONY: build test vet unit race fuzz left-out lint fmt bench demo clean
+
+# One static binary, the same bytes from the same source.
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/bridge ./cmd/bridge
+
+# Everything that proves the bridge, and what could not be proved here.
+test: vet unit race fuzz left-out
+
+vet:
+	CGO_ENABLED=0 go vet ./...
+
+# The whole of it, without the race detector: replays, suites, simulated schedules.
+unit:
+	CGO_ENABLED=0 go test ./...
+
+# The race detector slows all by ten: -short leaves long schedules and benchmarks' worlds out.
+# It is the only use of cgo; a machine without a C compiler goes without it, unless it must not.
+race:
+	@if command -v "$$(go env CC)" >/dev/null; then \
+		echo "go test -race -short ./..."; CGO_ENABLED=1 go test -race -short ./...; \
+	elif [[ ",$${BRIDGE_REQUIRE:-}," == *,race,* ]]; then \
+		echo "race: no C compiler, and BRIDGE_REQUIRE asks for one" >&2; exit 1; \
+	fi
+
+# Each fuzz target for a few seconds: go test takes one at a time.
+fuzz:
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | sort | while read -r file; do \
+		grep -oE '^func Fuzz[A-Za-z0-9_]+' "$$file" | cut -c6- | while read -r target; do \
+			echo "fuzz $$target in $$(dirname "$$file") for $(FUZZTIME)"; \
+			CGO_ENABLED=0 go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+		done; \
+	done
+
+# Says which tests this machine could not run. BRIDGE_REQUIRE=postgres,race,browser makes them failures.
+left-out:
+	@if [[ -z "$${BRIDGE_TEST_POSTGRES:-}" ]] && ! command -v postgres >/dev/null && ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then \
+		echo "left out: the ledger on PostgreSQL (no postgres here; apt-get install postgresql, or set BRIDGE_TEST_POSTGRES)"; fi
+	@if ! command -v chromium >/dev/null && grep -rlqs chromedp --include='*_test.go' .; then \
+		echo "left out: the console in a browser (no chromium here; apt-get install chromium)"; fi
+	@if ! command -v "$$(go env CC)" >/dev/null; then \
+		echo "left out: the race detector (no C compiler here)"; fi
+
+lint: $(LINTER)
+	$(LINTER) run ./...
+	$(LINTER) fmt --diff ./...
+
+fmt: $(LINTER)
+	$(LINTER) fmt ./...
+
+# The linter is built from source at a fixed version, kept out of go.mod and out of the checkout.
+$(LINTER):
+	mkdir -p $(@D)
+	GOBIN=$(@D) GOFLAGS= CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT)
+
+bench:
+	CGO_ENABLED=0 go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+demo:
+	CGO_ENABLED=0 go run ./cmd/bridge demo
+
+clean:
+	rm -rf bin

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"bridge/plan"
+)
+
+// newRetry makes parked, doubtful and waiting ops due now.
+func newRetry(a *app) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use: "retry KEY|NUMBER …", Short: "Send parked, doubtful or waiting writes again", Args: cobra.MinimumNArgs(1),
+		Long: "Makes writes due now: those named by their key (as status shows it), or all of a record named by its number.\n" +
+			"What they were decided on is read again before they are sent.",
+		Example: "  bridge retry INC0012340 --reason \"caller has an e-mail now\"",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ledger, err := a.openForReading(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer ledger.Close() //nolint:errcheck // each write was answered for itself
+			for _, name := range args {
+				keys, err := opsNamed(cmd.Context(), ledger, name)
+				if err != nil {
+					return err
+				}
+				for _, key := range keys {
+					if err := ledger.Retry(cmd.Context(), key, reason, a.now()); err != nil {
+						return err
+					}
+					fmt.Fprintf(a.stdout, "%s is due now\n", key)
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "by hand", "why, for those who read the story later")
+	return cmd
+}
+
+// opsNamed finds the ops that wait for a person, by key or by record number.
+func opsNamed(ctx context.Context, ledger ledger, name string) ([]string, error) {
+	if strings.Contains(name, "/") {
+		return []string{name}, nil
+	}
+	var links []string
+	for link, err := range ledger.Links(ctx, plan.LinkQuery{}) {
+		if err != nil {
+			return nil, err
+		}
+		if strings.EqualFold(link.Number, name) || link.Record == name || link.MMD == name {
+			links = append(links, link.ID)
+		}
+	}
+	if len(links) == 0 {
+		return nil, &failure{code: exitUnable, err: fmt.Errorf("no link of %s in the ledger", name)}
+	}
+	var keys []string
+	for op, err := range ledger.Ops(ctx, plan.OpQuery{Links: links, States: []plan.State{plan.Parked, plan.Doubt, plan.Promised}}) {
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, op.Key)
+	}
+	if len(keys) == 0 {
+		return nil, &failure{code: exitUnable, err: fmt.Errorf("%s has nothing that waits for a retry", name)}
+	}
+	return keys, nil
+}
+
+// newResume lets through the creates of a rule that is held.
+func newResume(a *app) *cobra.Command {
+	var accept int
+	cmd := &cobra.Command{
+		Use: "resume RULE --accept N", Short: "Let through the creates of a rule that is held", Args: cobra.ExactArgs(1),
+		Long: "A rule that promised more creates in one cycle than limits.creates is held until a person accepts them.\n" +
+			"N is how many: if more are waiting now than were looked at, nothing is let through.",
+		Example: "  bridge plan\n  bridge resume incident --accept 4000",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ledger, err := a.openForReading(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer ledger.Close() //nolint:errcheck // the release was answered for itself
+			return a.resume(cmd.Context(), ledger, args[0], accept)
+		},
+	}
+	cmd.Flags().IntVar(&accept, "accept", 0, "how many creates are accepted")
+	cmd.MarkFlagRequired("accept") //nolint:errcheck // the flag is there
+	return cmd
+}
+
+func (a *app) resume(ctx context.Context, ledger ledger, rule string, accept int) error {
+	holds, err := ledger.Holds(ctx)
+	if err != nil {
+		return err
+	}
+	held := false
+	for _, h := range holds {
+		held = held || h.Rule == rule
+	}
+	if !held {
+		return &failure{code: exitUnable, err: fmt.Errorf("rule %s is not held", rule)}
+	}
+	waiting := 0
+	for op, err := range ledger.Ops(ctx, plan.OpQuery{Rule: rule, Kinds: []plan.Kind{plan.TicketCreate}, States: []plan.State{plan.Promised}}) {
+		if err != nil {
+			return err
+		}
+		if op.Key != "" {
+			waiting++
+		}
+	}
+	if waiting > accept {
+		return &failure{code: exitUnable, err: fmt.Errorf("%d creates of rule %s wait, %d were accepted: look at them with bridge status, then accept %d", waiting, rule, accept, waiting)}
+	}
+	if err := ledger.Release(ctx, rule); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "rule %s goes on: %d creates will be sent\n", rule, waiting)
+	return nil
+}
+
+// errorsAs is errors.As for a *failure.
+func errorsAs(err error, f **failure) bool { return errors.As(err, f) }

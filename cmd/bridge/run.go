@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bridge/connector"
+	"bridge/plan"
+	"bridge/rest"
+)
+
+// calls counts the requests of a run, by side.
+type calls struct{ desk, vendor atomic.Int64 }
+
+func (c *calls) itsm(call rest.Call) { c.desk.Add(int64(max(call.Attempts, 1))) }
+func (c *calls) mmd(call rest.Call)  { c.vendor.Add(int64(max(call.Attempts, 1))) }
+
+func newRun(a *app) *cobra.Command {
+	var once bool
+	var okExit []int
+	cmd := &cobra.Command{
+		Use: "run", Short: "Poll both sides and send what is owed, until told to stop",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			b, err := a.open(cmd.Context(), true)
+			if err != nil {
+				return err
+			}
+			if once {
+				err = a.runOnce(cmd.Context(), b)
+			} else {
+				err = a.serve(cmd.Context(), b)
+			}
+			if closed := b.Close(); err == nil && closed != nil {
+				err = fmt.Errorf("close the ledger: %w", closed)
+			}
+			return okay(err, okExit)
+		},
+	}
+	cmd.Flags().BoolVar(&once, "once", false, "one full cycle: read everything due, send until nothing is due now, exit")
+	cmd.Flags().IntSliceVar(&okExit, "ok-exit", nil, "exit codes that count as 0, for a scheduler that takes any other for a failure (3,4)")
+	return cmd
+}
+
+// okay turns the exit codes that an operator counts as well into 0.
+func okay(err error, okExit []int) error {
+	var f *failure
+	if errorsAs(err, &f) && slices.Contains(okExit, f.code) {
+		return nil
+	}
+	return err
+}
+
+// runOnce is one full cycle, and its summary as the last line of stdout.
+func (a *app) runOnce(ctx context.Context, b *bridge) error {
+	b.loop.Poller.Ahead = b.config.Poll.Interval
+	if _, err := b.ledger.Recover(ctx, a.now()); err != nil {
+		return err
+	}
+	report, err := b.loop.Cycle(ctx)
+	if err != nil {
+		return err
+	}
+	counts, err := b.ledger.Counts(ctx, a.now())
+	if err != nil {
+		return err
+	}
+	for _, why := range concerns(report, counts) {
+		fmt.Fprintln(a.stderr, why)
+	}
+	code := exitCode(report, counts)
+	fmt.Fprintln(a.stdout, summary(a.run, report, counts, b.calls, code))
+	if code == exitFine {
+		return nil
+	}
+	return &failure{code: code}
+}
+
+// serve runs until SIGTERM or SIGINT; a second signal ends it at once.
+func (a *app) serve(ctx context.Context, b *bridge) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, func() {
+		stop() // the next signal is the runtime's, or ours below
+		second := make(chan os.Signal, 1)
+		signal.Notify(second, os.Interrupt, syscall.SIGTERM)
+		<-second
+		a.exit(exitInterrupted)
+	})
+	served, err := a.listen(ctx, b)
+	if err != nil {
+		return err
+	}
+	defer served.close()
+	fmt.Fprintf(a.stderr, "bridge runs: %s ⇄ %s, every %s\n", b.config.ITSM.URL.Host, b.config.MMD.URL.Host, b.config.Poll.Interval)
+	return b.loop.Run(ctx, b.config.Poll.Interval, func(report connector.Report, err error) {
+		served.told(report, err)
+		if err != nil && ctx.Err() == nil {
+			fmt.Fprintln(a.stderr, "cycle:", err)
+		}
+	})
+}
+
+// summary is the last line of a run: the same keys, always.
+func summary(run string, r connector.Report, c plan.Counts, calls *calls, code int) string {
+	desk, vendor := calls.desk.Load(), calls.vendor.Load()
+	var out strings.Builder
+	field := func(name string, value any) { fmt.Fprintf(&out, "%s=%v ", name, value) }
+	field("run", run)
+	field("read", r.Records+r.Tickets)
+	field("created", r.Done[plan.TicketCreate])
+	field("noted", r.Done[plan.TicketNote]+r.Done[plan.RecordNote])
+	field("updated", r.Done[plan.RecordUpdate])
+	field("opened", r.Done[plan.ElevationCreate])
+	field("closed", r.Done[plan.ElevationClose])
+	field("owed", c.Owed)
+	field("waiting", c.Waiting)
+	field("unknown", c.Unknown)
+	field("parked", c.Parked)
+	field("calls", desk+vendor)
+	field("calls_itsm", desk)
+	field("calls_mmd", vendor)
+	field("took", r.Took.Round(time.Millisecond))
+	return out.String() + "exit=" + strconv.Itoa(code)
+}
+
+// exitCode is how a run ended:
+//
+//	1  a side could not be read at all, or its credentials were refused
+//	3  else something is parked, held, in doubt, a twin or vanished
+//	4  else something waits or is unknown
+//	0  else
+func exitCode(r connector.Report, c plan.Counts) int {
+	switch {
+	case len(r.Unreadable) > 0 || len(r.Refused) > 0:
+		return exitUnable
+	case c.Parked+c.Doubt+c.Held+c.Twins+c.Vanished > 0:
+		return exitParked
+	case c.Owed > 0 || len(r.Unread) > 0:
+		return exitWaiting
+	}
+	return exitFine
+}
+
+// concerns says in a line each what keeps a run from being fine.
+func concerns(r connector.Report, c plan.Counts) []string {
+	var out []string
+	out = append(out, r.Unread...)
+	for _, side := range []plan.Side{plan.ITSM, plan.MMD} {
+		if err := r.Refused[side]; err != nil {
+			out = append(out, fmt.Sprintf("%s refused the credentials: %v", side, err))
+		}
+	}
+	for _, hold := range r.Held {
+		out = append(out, fmt.Sprintf("rule %s is held: %s", hold.Rule, hold.Reason))
+	}
+	add := func(n int, what string) {
+		if n > 0 {
+			out = append(out, fmt.Sprintf("%d %s: bridge status", n, what))
+		}
+	}
+	add(c.Parked, "parked")
+	add(c.Doubt, "in doubt")
+	add(c.Twins, "with a twin ticket")
+	add(c.Vanished, "with a vanished note")
+	return out
+}
+

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bridge/plan"
+)
+
+// standing is what status shows, and what it prints as JSON.
+type standing struct {
+	Schema string      `json:"schema"`
+	At     time.Time   `json:"at"`
+	Counts plan.Counts `json:"counts"`
+	Needs  []need      `json:"needs_you"`
+	Holds  []plan.Hold `json:"holds"`
+	// Next is when something is due next.
+	Next time.Time `json:"next,omitzero"`
+}
+
+// need is one thing that does not settle by itself, or has not yet.
+type need struct {
+	What   string    `json:"what"`
+	Number string    `json:"number"`
+	Op     string    `json:"op,omitempty"`
+	Kind   plan.Kind `json:"kind,omitempty"`
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since,omitzero"`
+	Due    time.Time `json:"due,omitzero"`
+	Do     string    `json:"do,omitempty"`
+}
+
+func newStatus(a *app) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use: "status", Short: "What is linked, owed, parked and held", Args: cobra.NoArgs,
+		Example: "  bridge status\n  bridge status -o json | jq .counts",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ledger, err := a.openForReading(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer ledger.Close() //nolint:errcheck // nothing was written
+			s, err := a.standing(cmd.Context(), ledger)
+			if err != nil {
+				return err
+			}
+			if output == "json" {
+				return json.NewEncoder(a.stdout).Encode(s)
+			}
+			s.print(a.stdout)
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	return cmd
+}
+
+// standing reads from the ledger what a person wants to know first.
+func (a *app) standing(ctx context.Context, ledger ledger) (standing, error) {
+	s := standing{Schema: "bridge.status/v1", At: a.now()}
+	var err error
+	if s.Counts, err = ledger.Counts(ctx, s.At); err != nil {
+		return s, err
+	}
+	if s.Holds, err = ledger.Holds(ctx); err != nil {
+		return s, err
+	}
+	if s.Next, err = ledger.NextDue(ctx); err != nil {
+		return s, err
+	}
+	numbers := map[string]string{}
+	for link, err := range ledger.Links(ctx, plan.LinkQuery{Open: true}) {
+		if err != nil {
+			return s, err
+		}
+		numbers[link.ID] = link.Number
+		s.Needs = append(s.Needs, linkNeeds(link)...)
+	}
+	for op, err := range ledger.Ops(ctx, plan.OpQuery{Owed: true}) {
+		if err != nil {
+			return s, err
+		}
+		if n, ok := opNeed(op, numbers[op.Link], s.At); ok {
+			s.Needs = append(s.Needs, n)
+		}
+	}
+	return s, nil
+}
+
+// linkNeeds is what a link itself has to say.
+func linkNeeds(link plan.Link) []need {
+	var out []need
+	for _, twin := range link.Twins {
+		out = append(out, need{What: "twin", Number: link.Number, Reason: "ticket " + twin + " carries its mark beside " + link.MMD})
+	}
+	for _, mark := range link.Vanished {
+		out = append(out, need{What: "vanished", Number: link.Number, Reason: "the note " + mark + " was taken by the vendor and is not to be seen on " + link.MMD})
+	}
+	if link.Notice != "" {
+		out = append(out, need{What: "notice", Number: link.Number, Reason: link.Notice})
+	}
+	return out
+}
+
+// opNeed is what an owed op has to say: nothing while it is simply due.
+func opNeed(op plan.Op, number string, now time.Time) (need, bool) {
+	n := need{Number: number, Op: op.Key, Kind: op.Kind, Reason: op.Reason, Since: op.Promised}
+	switch op.State { //nolint:exhaustive // ended ops are not owed
+	case plan.Parked:
+		n.What, n.Do = "PARKED", "bridge retry "+op.Key
+	case plan.Doubt:
+		n.What, n.Do = "DOUBT", "bridge retry "+op.Key
+	case plan.Unknown, plan.Begun:
+		n.What, n.Due = "unknown", op.Due
+	default:
+		if !op.Due.After(now) {
+			return n, false
+		}
+		n.What, n.Due = "waiting", op.Due
+	}
+	return n, true
+}
+
+func (s standing) print(w io.Writer) {
+	c := s.Counts
+	fmt.Fprintf(w, "links  %d open · %d ended\n", c.LinksOpen, c.LinksEnded)
+	fmt.Fprintf(w, "owed   %d · due now %d · waiting %d · unknown %d · parked %d · in doubt %d", c.Owed, c.Due, c.Waiting, c.Unknown, c.Parked, c.Doubt)
+	if !s.Next.IsZero() {
+		fmt.Fprintf(w, " · next %s", s.Next.UTC().Format(time.TimeOnly))
+	}
+	fmt.Fprintln(w)
+	if c.Twins+c.Vanished > 0 {
+		fmt.Fprintf(w, "found  %d links with a twin ticket · %d with a vanished note\n", c.Twins, c.Vanished)
+	}
+	for _, h := range s.Holds {
+		fmt.Fprintf(w, "HELD   rule %s since %s: %s\n", h.Rule, h.Since.UTC().Format(time.RFC3339), h.Reason)
+	}
+	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, n := range s.Needs {
+		when := ""
+		switch {
+		case !n.Due.IsZero():
+			when = "next " + n.Due.UTC().Format(time.TimeOnly)
+		case !n.Since.IsZero():
+			when = "since " + n.Since.UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\t%s\n", n.What, n.Number, n.Kind, n.Reason, when, n.Do)
+	}
+	table.Flush() //nolint:errcheck // the writer below says it
+	if c.Owed == 0 && len(s.Needs) == 0 && len(s.Holds) == 0 {
+		fmt.Fprintln(w, "nothing is owed")
+	}
+}

@@ -1,0 +1,112 @@
+// Package connector is the loop: poll, plan, promise, begin, send, settle. It is
+// the one place that knows both sides; it turns what they say into observations,
+// and ops into calls. It decides nothing: what is owed is package plan's word,
+// and what was owed is the ledger's.
+package connector
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"bridge/plan"
+)
+
+// Connector runs the loop.
+type Connector struct {
+	Poller Poller
+	Sender Sender
+	Log    *slog.Logger
+	Now    func() time.Time
+}
+
+// Cycle is the whole loop, once: read what changed on both sides and promise what
+// it means; then send what is due, links in parallel, ops of one link in order.
+// A feed that cannot be read stops itself, not the others; a ledger that cannot
+// be written stops everything.
+func (c *Connector) Cycle(ctx context.Context) (Report, error) {
+	report := Report{Began: c.Now()}
+	for _, feed := range c.Poller.feeds() {
+		if err := c.Poller.read(ctx, feed, &report); err != nil {
+			return report, fmt.Errorf("read feed %s: %w", feed.name, err)
+		}
+	}
+	err := c.Sender.Send(ctx, &report)
+	report.Took = c.Now().Sub(report.Began)
+	if err != nil {
+		return report, fmt.Errorf("send: %w", err)
+	}
+	return report, nil
+}
+
+// Run cycles until ctx ends: at each interval, and as soon as an op is due. told
+// hears of each cycle.
+func (c *Connector) Run(ctx context.Context, interval time.Duration, told func(Report, error)) error {
+	if _, err := c.Poller.Ledger.Recover(ctx, c.Now()); err != nil {
+		return fmt.Errorf("recover the ledger: %w", err)
+	}
+	next := c.Now()
+	for ctx.Err() == nil {
+		report, err := c.Cycle(ctx)
+		told(report, err)
+		next = next.Add(interval)
+		if now := c.Now(); next.Before(now) {
+			next = now
+		}
+		if err := c.rest(ctx, next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rest waits for the next poll, and sends meanwhile what falls due.
+func (c *Connector) rest(ctx context.Context, until time.Time) error {
+	for {
+		wake := until
+		due, err := c.Poller.Ledger.NextDue(ctx)
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("read what is due next: %w", err)
+		}
+		if !due.IsZero() && due.After(c.Now()) && due.Before(until) {
+			wake = due
+		}
+		timer := time.NewTimer(max(wake.Sub(c.Now()), 0))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+		if !wake.Before(until) {
+			return nil
+		}
+		var report Report
+		if err := c.Sender.Send(ctx, &report); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("send: %w", err)
+		}
+	}
+}
+
+// Report says what one cycle did.
+type Report struct {
+	Began time.Time
+	Took  time.Duration
+	// Records and Tickets count observations.
+	Records, Tickets int
+	// Done counts settled ops by kind.
+	Done map[plan.Kind]int
+	// Skipped says why records were passed over, with how many.
+	Skipped map[string]int
+	// Unmapped counts values that met no map entry, by rule, field and value.
+	Unmapped map[string]int
+	// Unreadable holds, by side, why it could not be read at all.
+	Unreadable map[plan.Side]error
+	// Unread says of each feed that did not answer why; it is read again in the next cycle.
+	Unread []string
+	// Refused holds, by side, the error of credentials that were refused.
+	Refused map[plan.Side]error
+	// Held holds the rules whose creates are held.
+	Held []plan.Hold
+}

@@ -1,0 +1,69 @@
+package connector
+
+import (
+	"context"
+	"net/http"
+
+	"golang.org/x/sync/errgroup"
+
+	"bridge/plan"
+)
+
+// notes reads the notes of the tickets whose turn it is: soon after something
+// happened on their link, and ever more rarely in silence.
+func (p *Poller) notes(ctx context.Context, report *Report) error {
+	var due, resolved []string
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{NotesDueBy: p.soon()}) {
+		if err != nil {
+			return err
+		}
+		due = append(due, link.ID)
+		if link.Base["ticket.state"].Value == "resolved" {
+			resolved = append(resolved, link.MMD)
+		}
+	}
+	// A resolved ticket is in no list any more: it is read with its notes.
+	if err := p.readTickets(ctx, resolved, report); err != nil {
+		return err
+	}
+	return p.readNotes(ctx, due, report)
+}
+
+// readNotes reads the notes of links, several at a time, and promises what is new.
+func (p *Poller) readNotes(ctx context.Context, links []string, _ *Report) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(p.Readers, 1))
+	for start := 0; start < len(links); start += batch {
+		stories, err := p.stories(ctx, plan.LinkQuery{IDs: links[start:min(start+batch, len(links))]})
+		if err != nil {
+			return err
+		}
+		for _, story := range stories {
+			group.Go(func() error { return p.notesOf(ctx, *story) })
+		}
+	}
+	return group.Wait()
+}
+
+// notesOf reads the notes of one ticket. A server without the notes endpoint is
+// said on the link, and stops nothing else.
+func (p *Poller) notesOf(ctx context.Context, story plan.Story) error {
+	rule := p.Planner.Rules.Ticket(story.Link.Rule)
+	if rule == nil || story.Link.MMD == "" {
+		return nil
+	}
+	list, err := p.Tickets.Notes(ctx, story.Link.MMD)
+	if status := statusOf(err); status == 404 || status == 405 {
+		story.Link.Notice = "the notes of ticket " + story.Link.MMD + " cannot be read: the vendor's server answers " + http.StatusText(status)
+		list, err = nil, nil
+	}
+	if err != nil {
+		return &sideError{err}
+	}
+	var notes []plan.VendorNote
+	for _, n := range list {
+		notes = append(notes, ticketNote(n))
+	}
+	_, err = p.Ledger.Promise(ctx, p.Planner.LinkedNotes(rule, story, notes, p.Now()))
+	return err
+}

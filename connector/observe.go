@@ -1,0 +1,54 @@
+package connector
+
+import (
+	"strconv"
+	"time"
+
+	"bridge/itsm"
+	"bridge/mapping"
+	"bridge/mmd"
+	"bridge/plan"
+)
+
+// row gives a record as the rules read it: nothing is tidied.
+func row(r itsm.Record) mapping.Row {
+	out := make(mapping.Row, len(r))
+	for path, field := range r {
+		out[path] = mapping.Cell{Value: field.Value, Display: field.Display}
+	}
+	return out
+}
+
+func comment(e itsm.Entry) plan.Comment {
+	return plan.Comment{ID: e.ID, Element: e.Element, By: e.By, Text: e.Text, At: e.Created}
+}
+
+func approval(a itsm.Approval) plan.Approval {
+	return plan.Approval{Of: a.Of, Approver: a.Approver, State: a.State, At: a.Updated}
+}
+
+// ticket gives a ticket as the rules read it, under the API's own field names.
+func ticket(t mmd.Ticket, seen time.Time) plan.Ticket {
+	texts := map[string]string{
+		"id": t.ID, "title": t.Title, "description": t.Description, "type": string(t.Type), "category": t.Category,
+		"subcategory": t.Subcategory, "state": string(t.State), "nextActionOwner": t.NextActionOwner,
+		"severity": strconv.Itoa(t.Severity), "createdDateTime": utc(t.Created), "resolvedDateTime": utc(t.Resolved),
+	}
+	cells := make(mapping.Row, len(texts))
+	for name, text := range texts {
+		cells[name] = mapping.Cell{Value: text}
+	}
+	return plan.Ticket{ID: t.ID, Description: t.Description, Row: cells, Created: t.Created, Seen: seen}
+}
+
+func ticketNote(n mmd.Note) plan.VendorNote {
+	return plan.VendorNote{Sender: n.Sender, Text: n.Text, HTML: n.RenderType == "html", At: n.Created, Raw: n.CreatedRaw}
+}
+
+// utc writes a time as RFC 3339; a time that never was is empty.
+func utc(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}

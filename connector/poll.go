@@ -1,0 +1,237 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"bridge/mapping"
+	"bridge/plan"
+	"bridge/rest"
+)
+
+// lag is how far behind the desk's clock a cursor stays: a row can appear later
+// than its timestamp says. It limits how far the cursor moves, never what is read.
+const lag = 30 * time.Second
+
+// batch is how many observations are promised in one transaction.
+const batch = 200
+
+// Poller reads both sides and promises what that means. It can write nothing but
+// the ledger.
+type Poller struct {
+	Desk       Desk
+	Tickets    Tickets
+	Elevations Elevations
+	Ledger     Ledger
+	Planner    plan.Planner
+	// FullScan is how often every row is read, whatever the cursor says.
+	FullScan time.Duration
+	// Ahead makes notes due that are due so soon: a run that ends reads them now.
+	Ahead time.Duration
+	// Creates is how many creates a rule may promise in one cycle before it is held; 0: any.
+	Creates int
+	// Readers is how many notes are read at once.
+	Readers int
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// feed is one thing that is read in each cycle.
+type feed struct {
+	name string
+	side plan.Side
+	// main says that the side counts as unreadable when this cannot be read.
+	main bool
+	read func(ctx context.Context, report *Report) error
+}
+
+// feeds are what a cycle reads, in this order: records before tickets, so that
+// what people wrote is known before a state is decided on.
+func (p *Poller) feeds() []feed {
+	var out []feed
+	for _, table := range p.tables() {
+		for _, rule := range table.rules {
+			out = append(out, feed{"records of rule " + rule.Name, plan.ITSM, true, func(ctx context.Context, r *Report) error {
+				return p.candidates(ctx, table, rule, r)
+			}})
+		}
+		out = append(out, feed{"linked records of " + table.name, plan.ITSM, false, func(ctx context.Context, r *Report) error {
+			return p.moved(ctx, table, r)
+		}})
+	}
+	if len(p.Planner.Rules.Tickets) > 0 {
+		out = append(out, feed{"tickets", plan.MMD, true, p.tickets}, feed{"notes", plan.MMD, false, p.notes})
+	}
+	for _, rule := range p.Planner.Rules.Elevations {
+		out = append(out, feed{"tasks of rule " + rule.Name, plan.ITSM, true, func(ctx context.Context, r *Report) error {
+			return p.tasks(ctx, rule, r)
+		}})
+	}
+	if len(p.Planner.Rules.Elevations) > 0 {
+		out = append(out, feed{"elevation requests", plan.MMD, false, p.elevations})
+	}
+	return out
+}
+
+// read reads one feed. A side that does not answer is said in the report and
+// stops nothing else; an error of the ledger stops the cycle.
+func (p *Poller) read(ctx context.Context, f feed, report *Report) error {
+	err := f.read(ctx, report)
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var side *sideError
+	if !errors.As(err, &side) {
+		return err
+	}
+	report.unread(f, err)
+	p.Log.LogAttrs(ctx, slog.LevelWarn, "a feed could not be read", slog.String("feed", f.name), slog.Any("error", err))
+	return nil
+}
+
+// sideError is an error of one of the two sides, not of the ledger.
+type sideError struct{ err error }
+
+func (e *sideError) Error() string { return e.err.Error() }
+func (e *sideError) Unwrap() error { return e.err }
+
+// unread writes down that a feed did not answer, and if it was for the credentials.
+func (r *Report) unread(f feed, err error) {
+	r.Unread = append(r.Unread, fmt.Sprintf("%s could not be read: %v", f.name, err))
+	if f.main {
+		if r.Unreadable == nil {
+			r.Unreadable = map[plan.Side]error{}
+		}
+		r.Unreadable[f.side] = err
+	}
+	if statusOf(err) == http.StatusUnauthorized {
+		r.refused(f.side, err)
+	}
+}
+
+func (r *Report) refused(side plan.Side, err error) {
+	if r.Refused == nil {
+		r.Refused = map[plan.Side]error{}
+	}
+	r.Refused[side] = err
+}
+
+// table is one ITSM table with all ticket rules that read it: each row is read
+// once for all of them, since the first rule in file order takes it.
+type table struct {
+	name    string
+	rules   []*mapping.TicketRule
+	fields  []string
+	display bool
+	// journals are the journal fields that any of its rules sends on.
+	journals []string
+}
+
+// tables groups the ticket rules by table, in file order.
+func (p *Poller) tables() []table {
+	var out []table
+	for _, rule := range p.Planner.Rules.Tickets {
+		at := -1
+		for i := range out {
+			if out[i].name == rule.Table {
+				at = i
+			}
+		}
+		if at < 0 {
+			at, out = len(out), append(out, table{name: rule.Table})
+		}
+		t := &out[at]
+		t.rules = append(t.rules, rule)
+		t.fields = union(t.fields, rule.Fields)
+		t.display = t.display || rule.Display
+		t.journals = union(t.journals, rule.NotesFrom.Fields)
+	}
+	return out
+}
+
+// reading is one pass over a feed: from where, until when, and under which name
+// it is remembered.
+type reading struct {
+	cursor plan.Cursor
+	since  time.Time
+	full   bool
+	began  time.Time
+}
+
+// begin finds where a feed is to be read from. Another fingerprint, and the time
+// for a full scan, start it from the beginning.
+func (p *Poller) begin(ctx context.Context, name, fingerprint string) (reading, error) {
+	cursor, err := p.Ledger.Cursor(ctx, name)
+	if err != nil {
+		return reading{}, err
+	}
+	r := reading{cursor: cursor, since: cursor.Read, began: p.Now()}
+	if cursor.Fingerprint != fingerprint || (p.FullScan > 0 && r.began.Sub(cursor.Full) >= p.FullScan) {
+		r.since, r.full = time.Time{}, true
+		r.cursor = plan.Cursor{Feed: name, Fingerprint: fingerprint, Read: cursor.Read, Full: r.began}
+		if cursor.Fingerprint != fingerprint {
+			r.cursor.Read = time.Time{}
+		}
+	}
+	return r, nil
+}
+
+// end moves the cursor up to the desk's time at which the reading began, less the lag.
+func (p *Poller) end(ctx context.Context, r reading) error {
+	offset, _ := p.Desk.Clock()
+	if read := r.began.Add(offset - lag).Truncate(time.Second); read.After(r.cursor.Read) {
+		r.cursor.Read = read
+	}
+	_, err := p.Ledger.Promise(ctx, plan.Promise{Cursor: &r.cursor, At: r.began})
+	return err
+}
+
+// batches cuts a list into slices; an error of the list ends it.
+func batches[T any](list iter.Seq2[T, error], size int) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
+		var some []T
+		for item, err := range list {
+			if err != nil {
+				yield(nil, &sideError{err})
+				return
+			}
+			if some = append(some, item); len(some) == size {
+				if !yield(some, nil) {
+					return
+				}
+				some = nil
+			}
+		}
+		if len(some) > 0 {
+			yield(some, nil)
+		}
+	}
+}
+
+// union adds what is missing, in order.
+func union(to, more []string) []string {
+	have := map[string]bool{}
+	for _, s := range to {
+		have[s] = true
+	}
+	for _, s := range more {
+		if !have[s] {
+			have[s], to = true, append(to, s)
+		}
+	}
+	return to
+}
+
+// statusOf is the HTTP status that an error of a side carries; 0: no reply came.
+func statusOf(err error) int {
+	var e *rest.Error
+	if errors.As(err, &e) {
+		return e.Status
+	}
+	return 0
+}

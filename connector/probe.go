@@ -1,0 +1,207 @@
+package connector
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"bridge/mmd"
+	"bridge/plan"
+)
+
+// skew is how far apart the two clocks may be: a probe looks so far back behind begin.
+const skew = 5 * time.Minute
+
+// probe looks for an op whose outcome is unknown. A hit settles it at once;
+// absence counts only if the read is known to see, and only after the wait.
+func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
+	look, r, err := p.look(ctx, story, op)
+	if err != nil {
+		look = plan.Look{Blind: "the look itself failed: " + err.Error()}
+		p.count(op, p.failed(err))
+	}
+	look.At = p.Now()
+	after := p.Timing.Looked(op, look)
+	follow := plan.Promise{At: look.At}
+	if after.State == plan.Done {
+		r.id, r.reply = look.ID, plan.Reply{Outcome: plan.WasDone, At: look.At}
+		p.count(op, r)
+		follow = p.follow(story.Link, after, r)
+	}
+	p.Log.LogAttrs(ctx, slog.LevelInfo, "looked for a write whose outcome is unknown", slog.String("op", op.Key),
+		slog.String("number", story.Link.Number), slog.Bool("found", look.Found), slog.String("state", string(after.State)), slog.String("reason", after.Reason))
+	if _, err := p.Ledger.Settle(context.WithoutCancel(ctx), after, follow); err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	return nil
+}
+
+func (p *pass) look(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
+	switch op.Kind {
+	case plan.TicketCreate:
+		return p.lookForTicket(ctx, op)
+	case plan.TicketNote:
+		return p.lookForNote(ctx, story, op)
+	case plan.RecordNote:
+		return p.lookForWorkNote(ctx, story, op)
+	case plan.RecordUpdate:
+		return p.lookAtRecord(ctx, story, op)
+	case plan.ElevationCreate, plan.ElevationClose:
+		return p.lookForElevation(ctx, story, op)
+	}
+	return plan.Look{Blind: "unknown kind of op " + string(op.Kind)}, result{}, nil
+}
+
+// lookForTicket lists the tickets, newest first, back to begin, and matches the
+// mark: never the record number, and never text alone.
+func (p *pass) lookForTicket(ctx context.Context, op plan.Op) (plan.Look, result, error) {
+	sight, err := p.sight(ctx, plan.TicketLink, op)
+	if err != nil {
+		return plan.Look{}, result{}, err
+	}
+	since := op.Begun.Add(-skew)
+	for t, err := range p.Tickets.List(ctx, mmd.ListOptions{OrderBy: "createdDateTime desc"}) {
+		if err != nil {
+			return plan.Look{}, result{}, err
+		}
+		if carries(op.Mark, t.Description, t.Title) {
+			found := ticket(t, p.Now())
+			return plan.Look{Found: true, ID: t.ID}, result{ticket: &found}, nil
+		}
+		sight.saw(t.ID)
+		if t.Created.Before(since) && sight.sees() {
+			break
+		}
+	}
+	return sight.look("the list of tickets shows none that is known to exist"), result{}, nil
+}
+
+// carries says that one of the texts has a mark at the end of its first line, or
+// anywhere in a title.
+func carries(mark, text, title string) bool {
+	return mark != "" && (plan.MarkOf(text) == mark || strings.Contains(strings.ToLower(title), mark))
+}
+
+// sight tells whether a list is known to see: it must show something that is
+// known to exist.
+type sight struct {
+	known map[string]bool
+	seen  bool
+	// bare says that the ledger knows of nothing at all, and that it was waited
+	// twice as long: an empty list is all that an empty tenant can show.
+	bare bool
+}
+
+func (s *sight) saw(id string) { s.seen = s.seen || s.known[id] }
+func (s *sight) sees() bool    { return s.seen || s.bare }
+func (s *sight) look(blind string) plan.Look {
+	return plan.Look{Sees: s.sees(), Blind: blind}
+}
+
+// enoughKnown is how many known objects are enough to recognise a list by.
+const enoughKnown = 10000
+
+func (p *pass) sight(ctx context.Context, kind plan.LinkKind, op plan.Op) (*sight, error) {
+	s := &sight{known: map[string]bool{}}
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: kind}) {
+		if err != nil {
+			return nil, err
+		}
+		if link.MMD != "" {
+			s.known[link.MMD] = true
+		}
+		if len(s.known) >= enoughKnown {
+			break
+		}
+	}
+	s.bare = len(s.known) == 0 && p.Now().After(op.Begun.Add(p.Timing.Budget+2*p.Timing.Settle))
+	return s, nil
+}
+
+// lookForNote reads the notes of the ticket and matches the mark.
+func (p *pass) lookForNote(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
+	notes, err := p.Tickets.Notes(ctx, story.Link.MMD)
+	if err != nil {
+		return plan.Look{}, result{}, err
+	}
+	for _, n := range notes {
+		if plan.CarriesMark(ticketNote(n), op.Mark) {
+			return plan.Look{Found: true}, result{}, nil
+		}
+	}
+	known, err := p.known(ctx, story.Link.ID, plan.MMD)
+	return plan.Look{Sees: len(notes) > 0 || !known, Blind: "the ticket shows no notes, and it has some"}, result{}, err
+}
+
+// lookForWorkNote reads the journal of the record and matches the mark.
+func (p *pass) lookForWorkNote(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
+	rows := 0
+	for entry, err := range p.Desk.Journal(ctx, []string{story.Link.Record}, plan.FieldsOf(op), time.Time{}) {
+		if err != nil {
+			return plan.Look{}, result{}, err
+		}
+		rows++
+		if plan.MarkOf(entry.Text) == op.Mark {
+			return plan.Look{Found: true}, result{}, nil
+		}
+	}
+	known, err := p.known(ctx, story.Link.ID, plan.ITSM)
+	return plan.Look{Sees: rows > 0 || !known, Blind: "the journal shows no rows, and it has some"}, result{}, err
+}
+
+// known says that the ledger knows of notes on one side of a link.
+func (p *pass) known(ctx context.Context, link string, side plan.Side) (bool, error) {
+	notes, err := p.Ledger.Notes(ctx, []string{link})
+	if err != nil {
+		return false, fmt.Errorf("read the notes of link %s: %w", link, err)
+	}
+	for _, n := range notes {
+		if n.Side == side {
+			return true, nil
+		}
+	}
+	kind := plan.TicketNote
+	if side == plan.ITSM {
+		kind = plan.RecordNote
+	}
+	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{Links: []string{link}, Kinds: []plan.Kind{kind}, States: []plan.State{plan.Done}}) {
+		return op.Key != "" && err == nil, err
+	}
+	return false, nil
+}
+
+// lookAtRecord reads the record: an update is done when nothing differs any more.
+func (p *pass) lookAtRecord(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
+	rec, err := p.readRecord(ctx, story.Link)
+	if err != nil {
+		return plan.Look{}, result{}, err
+	}
+	if p.Planner.Missing(op, story.Link, rec) {
+		return plan.Look{Sees: true}, result{}, nil
+	}
+	return plan.Look{Found: true}, result{after: rec.Row}, nil
+}
+
+// lookForElevation lists the elevation requests, unfiltered: for one that carries
+// the mark, or for the state of one that is to be closed.
+func (p *pass) lookForElevation(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
+	sight, err := p.sight(ctx, plan.ElevationLink, op)
+	if err != nil {
+		return plan.Look{}, result{}, err
+	}
+	for e, err := range p.Elevations.List(ctx, mmd.ListOptions{}) {
+		if err != nil {
+			return plan.Look{}, result{}, err
+		}
+		sight.saw(e.ID)
+		switch {
+		case op.Kind == plan.ElevationClose && e.ID == story.Link.MMD:
+			return plan.Look{Found: !e.Closed.IsZero() || e.IsDeleted, ID: e.ID, Sees: true}, result{}, nil
+		case op.Kind == plan.ElevationCreate && carries(op.Mark, e.PlanOfAction, e.Title):
+			return plan.Look{Found: true, ID: e.ID}, result{}, nil
+		}
+	}
+	return sight.look("the list of elevation requests shows none that is known to exist"), result{}, nil
+}

@@ -1,0 +1,353 @@
+package connector
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"bridge/itsm"
+	"bridge/mapping"
+	"bridge/plan"
+)
+
+// candidates reads the records that a rule's query finds and that changed.
+func (p *Poller) candidates(ctx context.Context, t table, rule *mapping.TicketRule, report *Report) error {
+	fingerprint := strings.Join(append([]string{rule.Table, rule.Query.String(), p.Planner.Rules.Hash}, t.fields...), "\n")
+	r, err := p.begin(ctx, "records/"+rule.Name, fingerprint)
+	if err != nil {
+		return err
+	}
+	creates := map[string]int{}
+	ask := itsm.Ask{Table: t.name, Query: rule.Query.String(), Fields: t.fields, Display: t.display}
+	for records, err := range batches(p.Desk.Changes(ctx, ask, r.since), batch) {
+		if err != nil {
+			return err
+		}
+		if err := p.observe(ctx, t, records, creates, report); err != nil {
+			return err
+		}
+	}
+	if err := p.brake(ctx, creates, report); err != nil {
+		return err
+	}
+	return p.end(ctx, r)
+}
+
+// brake holds a rule that promised more creates in one cycle than it may.
+func (p *Poller) brake(ctx context.Context, creates map[string]int, report *Report) error {
+	for name, n := range creates {
+		limit := p.Creates
+		if rule := p.Planner.Rules.Ticket(name); rule != nil && rule.Creates >= 0 {
+			limit = rule.Creates
+		}
+		if limit == 0 || n <= limit {
+			continue
+		}
+		hold := plan.Hold{Rule: name, Since: p.Now(), Reason: fmt.Sprintf(
+			"%d creates in one cycle, the limit is %d: look at them with bridge plan, then bridge resume %s --accept %d", n, limit, name, n)}
+		if err := p.Ledger.Hold(ctx, hold); err != nil {
+			return err
+		}
+		report.Held = append(report.Held, hold)
+	}
+	return nil
+}
+
+// moved reads the linked records that changed, also those that left their rule's
+// query. What moved is asked for without its contents, so that a quiet link costs
+// nothing and no foreign record is read.
+func (p *Poller) moved(ctx context.Context, t table, report *Report) error {
+	r, err := p.begin(ctx, "moved/"+t.name, t.name)
+	if err != nil {
+		return err
+	}
+	if r.full {
+		if err := p.allLinked(ctx, t, report); err != nil {
+			return err
+		}
+		return p.end(ctx, r)
+	}
+	linked, err := p.anyLink(ctx, t.name)
+	if err != nil || !linked {
+		return err
+	}
+	ask := itsm.Ask{Table: t.name, Fields: []string{"sys_id", "sys_mod_count", "sys_updated_on"}}
+	for records, err := range batches(p.Desk.Changes(ctx, ask, r.since), batch) {
+		if err != nil {
+			return err
+		}
+		revs := make(map[string]string, len(records))
+		for _, rec := range records {
+			revs[rec.Value("sys_id")] = rec.Value("sys_mod_count")
+		}
+		var ids []string
+		for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Records: keys(revs), Kind: plan.TicketLink, Open: true}) {
+			if err != nil {
+				return err
+			}
+			if link.Rev != revs[link.Record] {
+				ids = append(ids, link.Record)
+			}
+		}
+		if err := p.byID(ctx, t, ids, report); err != nil {
+			return err
+		}
+	}
+	return p.end(ctx, r)
+}
+
+// anyLink says whether a table has open links at all.
+func (p *Poller) anyLink(ctx context.Context, name string) (bool, error) {
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.TicketLink, Open: true}) {
+		if err != nil {
+			return false, err
+		}
+		if link.Table == name {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// allLinked reads every linked record of a table: the full scan of links.
+func (p *Poller) allLinked(ctx context.Context, t table, report *Report) error {
+	var ids []string
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.TicketLink, Open: true}) {
+		if err != nil {
+			return err
+		}
+		if link.Table == t.name {
+			ids = append(ids, link.Record)
+		}
+	}
+	return p.byID(ctx, t, ids, report)
+}
+
+// byID reads records by id and observes them.
+func (p *Poller) byID(ctx context.Context, t table, ids []string, report *Report) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	ask := itsm.Ask{Table: t.name, Fields: t.fields, Display: t.display}
+	for records, err := range batches(p.Desk.Records(ctx, ask, ids), batch) {
+		if err != nil {
+			return err
+		}
+		if err := p.observe(ctx, t, records, nil, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// observe plans one batch of records and promises what they mean in one transaction.
+func (p *Poller) observe(ctx context.Context, t table, records []itsm.Record, creates map[string]int, report *Report) error {
+	report.Records += len(records)
+	seen := p.Now()
+	stories, err := p.stories(ctx, plan.LinkQuery{Records: idsOf(records), Kind: plan.TicketLink})
+	if err != nil {
+		return err
+	}
+	var news []plan.Record
+	for _, rec := range records {
+		story := stories[rec.Value("sys_id")]
+		if story != nil && story.Link.MMD != "" && (story.Link.Rev == rec.Value("sys_mod_count") || !story.Link.Ended.IsZero()) {
+			continue
+		}
+		news = append(news, plan.Record{Table: t.name, Row: row(rec), Seen: seen})
+	}
+	if err := p.complete(ctx, t, news, stories); err != nil {
+		return err
+	}
+	promise := plan.Promise{At: seen}
+	rules := map[string]string{}
+	for _, rec := range news {
+		decided := p.decide(rec, stories[rec.ID()], report)
+		for _, op := range decided.Ops {
+			if op.Kind == plan.TicketCreate && op.State == plan.Promised {
+				rules[op.Key] = op.Rule
+			}
+		}
+		promise.Add(decided)
+	}
+	if promise.Empty() {
+		return nil
+	}
+	added, err := p.Ledger.Promise(ctx, promise)
+	for _, key := range added {
+		if rule, ok := rules[key]; ok && creates != nil {
+			creates[rule]++
+		}
+	}
+	return err
+}
+
+// decide plans one record: a linked one for its link, another one for the first
+// rule that takes it.
+func (p *Poller) decide(rec plan.Record, story *plan.Story, report *Report) plan.Promise {
+	if story != nil && story.Link.MMD != "" {
+		if rule := p.Planner.Rules.Ticket(story.Link.Rule); rule != nil {
+			return p.Planner.LinkedRecord(rule, *story, rec)
+		}
+		return plan.Promise{}
+	}
+	rule, why, _ := p.Planner.Match(rec.Table, rec.Row)
+	if rule == nil {
+		report.skip(why)
+		return plan.Promise{}
+	}
+	return p.Planner.NewRecord(rule, why, rec, story)
+}
+
+// complete reads what planning needs besides the rows: comments, the tickets that
+// correlation_id names, and the tickets of referenced records.
+func (p *Poller) complete(ctx context.Context, t table, news []plan.Record, stories map[string]*plan.Story) error {
+	var ids []string
+	for i := range news {
+		rec := &news[i]
+		story := stories[rec.ID()]
+		linked := story != nil && story.Link.MMD != ""
+		if rule, _, _ := p.Planner.Match(rec.Table, rec.Row); !linked && rule == nil {
+			continue
+		}
+		ids = append(ids, rec.ID())
+		if named := rec.Row["correlation_id"].Value; !linked && named != "" {
+			found, err := p.ticketNamed(ctx, named, rec.Seen)
+			if err != nil {
+				return err
+			}
+			rec.Correlated = found
+		}
+	}
+	if err := p.comments(ctx, t, news, ids); err != nil {
+		return err
+	}
+	return p.ticketsOf(ctx, t.rules, news)
+}
+
+// comments reads the journal rows of records in batches.
+func (p *Poller) comments(ctx context.Context, t table, news []plan.Record, ids []string) error {
+	if len(ids) == 0 || len(t.journals) == 0 {
+		return nil
+	}
+	at := map[string]int{}
+	for i, rec := range news {
+		at[rec.ID()] = i
+	}
+	for entry, err := range p.Desk.Journal(ctx, ids, t.journals, time.Time{}) {
+		if err != nil {
+			return &sideError{err}
+		}
+		if i, ok := at[entry.Record]; ok {
+			news[i].Comments = append(news[i].Comments, comment(entry))
+		}
+	}
+	return nil
+}
+
+// ticketNamed looks up the ticket that a correlation_id names: none is no error.
+func (p *Poller) ticketNamed(ctx context.Context, id string, seen time.Time) (*plan.Ticket, error) {
+	found, err := p.Tickets.Get(ctx, id)
+	if statusOf(err) == 404 || statusOf(err) == 400 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, &sideError{fmt.Errorf("look up the ticket that correlation_id names: %w", err)}
+	}
+	out := ticket(found, seen)
+	return &out, nil
+}
+
+// ticketsOf answers ticket_of(path) for the records that use it.
+func (p *Poller) ticketsOf(ctx context.Context, rules []*mapping.TicketRule, news []plan.Record) error {
+	var paths []string
+	for _, rule := range rules {
+		paths = union(paths, rule.TicketRefs)
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	for i := range news {
+		of, _, err := p.ticketOf(ctx, paths, news[i].Row)
+		if err != nil {
+			return err
+		}
+		news[i].TicketOf = of
+	}
+	return nil
+}
+
+// ticketOf finds the tickets of referenced records, and whether one of them still
+// owes its ticket.
+func (p *Poller) ticketOf(ctx context.Context, paths []string, row mapping.Row) (of map[string]string, owed bool, err error) {
+	of = map[string]string{}
+	for _, path := range paths {
+		id := row[path].Value
+		if id == "" {
+			continue
+		}
+		for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Records: []string{id}, Kind: plan.TicketLink}) {
+			if err != nil {
+				return nil, false, err
+			}
+			of[path] = link.MMD
+			owed = owed || (link.MMD == "" && link.Ended.IsZero())
+		}
+	}
+	return of, owed, nil
+}
+
+// stories reads links with their notes and ops, by record.
+func (p *Poller) stories(ctx context.Context, q plan.LinkQuery) (map[string]*plan.Story, error) {
+	byRecord, byLink := map[string]*plan.Story{}, map[string]*plan.Story{}
+	var links []string
+	for link, err := range p.Ledger.Links(ctx, q) {
+		if err != nil {
+			return nil, err
+		}
+		story := &plan.Story{Link: link}
+		byRecord[link.Record], byLink[link.ID] = story, story
+		links = append(links, link.ID)
+	}
+	if len(links) == 0 {
+		return byRecord, nil
+	}
+	notes, err := p.Ledger.Notes(ctx, links)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range notes {
+		byLink[n.Link].Notes = append(byLink[n.Link].Notes, n)
+	}
+	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{Links: links}) {
+		if err != nil {
+			return nil, err
+		}
+		byLink[op.Link].Ops = append(byLink[op.Link].Ops, op)
+	}
+	return byRecord, nil
+}
+
+func (r *Report) skip(why string) {
+	if r.Skipped == nil {
+		r.Skipped = map[string]int{}
+	}
+	r.Skipped[why]++
+}
+
+func idsOf(records []itsm.Record) []string {
+	out := make([]string, len(records))
+	for i, rec := range records {
+		out[i] = rec.Value("sys_id")
+	}
+	return out
+}
+
+func keys(m map[string]string) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	return out
+}

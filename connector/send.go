@@ -1,0 +1,312 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"bridge/plan"
+)
+
+// Sender sends what is due: begin, send, settle.
+type Sender struct {
+	Desk            Desk
+	DeskWriter      DeskWriter
+	Tickets         Tickets
+	TicketWriter    TicketWriter
+	Elevations      Elevations
+	ElevationWriter ElevationWriter
+	Ledger          Ledger
+	Planner         plan.Planner
+	Timing          plan.Timing
+	// Concurrency is how many calls are in flight towards each side.
+	Concurrency map[plan.Side]int
+	// Fresh is how old an observation may be that a write is decided on.
+	Fresh time.Duration
+	Log   *slog.Logger
+	Now   func() time.Time
+}
+
+// Send sends until nothing is due: links in parallel, ops of one link in order.
+func (s *Sender) Send(ctx context.Context, report *Report) error {
+	pass := s.newPass(report)
+	if err := pass.holds(ctx); err != nil {
+		return err
+	}
+	for {
+		due, err := s.Ledger.Due(ctx, s.Now())
+		if err != nil {
+			return fmt.Errorf("read what is due: %w", err)
+		}
+		due = pass.untried(due)
+		if len(due) == 0 {
+			return nil
+		}
+		if err := pass.links(ctx, due); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// pass is one go through what is due.
+type pass struct {
+	*Sender
+	report *Report
+	// begun bounds how many ops are begun ahead of a free place on their side,
+	// slots how many calls are in flight there.
+	begun, slots map[plan.Side]chan struct{}
+	held         map[string]bool
+	fresh        *freshRows
+
+	mu    sync.Mutex
+	tried map[string]bool
+	// strikes counts refusals in a row on a side: three stop it for this pass.
+	strikes map[plan.Side]int
+}
+
+// strikesOut is how many refusals in a row stop a side for this pass.
+const strikesOut = 3
+
+func (s *Sender) newPass(report *Report) *pass {
+	p := &pass{
+		Sender: s, report: report, begun: map[plan.Side]chan struct{}{}, slots: map[plan.Side]chan struct{}{},
+		tried: map[string]bool{}, strikes: map[plan.Side]int{}, held: map[string]bool{},
+		fresh: &freshRows{rows: map[string]plan.Record{}},
+	}
+	for _, side := range []plan.Side{plan.ITSM, plan.MMD} {
+		n := max(s.Concurrency[side], 1)
+		p.begun[side], p.slots[side] = make(chan struct{}, 2*n), make(chan struct{}, n)
+	}
+	if report.Done == nil {
+		report.Done = map[plan.Kind]int{}
+	}
+	return p
+}
+
+func (p *pass) holds(ctx context.Context) error {
+	holds, err := p.Ledger.Holds(ctx)
+	if err != nil {
+		return fmt.Errorf("read which rules are held: %w", err)
+	}
+	for _, h := range holds {
+		p.held[h.Rule] = true
+	}
+	return nil
+}
+
+// untried leaves out the links that this pass has been at: what is still due
+// there is blocked, and waits for the next.
+func (p *pass) untried(due []string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []string
+	for _, id := range due {
+		if !p.tried[id] {
+			p.tried[id] = true
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// links works through links in parallel. There are more workers than places, so
+// that one can write to the ledger while another calls.
+func (p *pass) links(ctx context.Context, due []string) error {
+	group, ctx := errgroup.WithContext(ctx)
+	queue := make(chan string)
+	group.Go(func() error {
+		defer close(queue)
+		return p.feed(ctx, due, queue)
+	})
+	workers := 0
+	for _, slots := range p.begun {
+		workers += cap(slots)
+	}
+	for range min(workers, len(due)) {
+		group.Go(func() error {
+			for id := range queue {
+				if err := p.link(ctx, id); err != nil && ctx.Err() == nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// feed hands out links, and reads again in batches what their creates and updates
+// were decided on, where that is too old.
+func (p *pass) feed(ctx context.Context, due []string, queue chan<- string) error {
+	for start := 0; start < len(due); start += batch {
+		some := due[start:min(start+batch, len(due))]
+		if err := p.refresh(ctx, some); err != nil {
+			return err
+		}
+		for _, id := range some {
+			select {
+			case queue <- id:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// link sends what one link has due, in order, until it is blocked or done.
+func (p *pass) link(ctx context.Context, id string) error {
+	for ctx.Err() == nil {
+		story, err := p.story(ctx, id)
+		if err != nil {
+			return err
+		}
+		op, superseded := plan.Next(story.Ops, story.Link.MMD != "", p.Now())
+		for _, old := range superseded {
+			if _, err := p.Ledger.Settle(ctx, old, plan.Promise{At: p.Now()}); err != nil {
+				return err
+			}
+		}
+		if op == nil || p.stopped(*op) {
+			return nil
+		}
+		if op.State == plan.Unknown {
+			err = p.probe(ctx, story, *op)
+		} else {
+			err = p.send(ctx, story, *op)
+		}
+		if errors.Is(err, plan.ErrStale) {
+			return nil // somebody else is at it
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", op.Key, err)
+		}
+	}
+	return nil
+}
+
+// stopped says that an op is not to be sent in this pass: its rule is held, or its
+// side has refused three times in a row.
+func (p *pass) stopped(op plan.Op) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return (op.Kind.Creates() && op.State == plan.Promised && p.held[op.Rule]) || p.strikes[op.Kind.Side()] >= strikesOut
+}
+
+func (p *pass) story(ctx context.Context, id string) (plan.Story, error) {
+	var story plan.Story
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{IDs: []string{id}}) {
+		if err != nil {
+			return story, fmt.Errorf("read link %s: %w", id, err)
+		}
+		story.Link = link
+	}
+	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{Links: []string{id}, Owed: true}) {
+		if err != nil {
+			return story, fmt.Errorf("read the ops of link %s: %w", id, err)
+		}
+		story.Ops = append(story.Ops, op)
+	}
+	return story, nil
+}
+
+// send takes one op through its steps. The begin is durable before the first
+// byte; without it, nothing is sent.
+func (p *pass) send(ctx context.Context, story plan.Story, op plan.Op) error {
+	op, ready, err := p.again(ctx, story, op)
+	if err != nil || !ready {
+		return err
+	}
+	side := op.Kind.Side()
+	if !take(ctx, p.begun[side]) {
+		return nil
+	}
+	defer release(p.begun[side])
+	if op, err = p.Ledger.Begin(ctx, op, p.Now()); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	result := p.call(ctx, story.Link, op)
+	return p.settle(ctx, story.Link, op, result)
+}
+
+// call makes the call within the budget, which counts from begin. What was begun
+// is finished even when the bridge is told to stop.
+func (p *pass) call(ctx context.Context, link plan.Link, op plan.Op) result {
+	side := op.Kind.Side()
+	if !take(ctx, p.slots[side]) {
+		return result{reply: plan.Reply{Outcome: plan.WasRefused, Reason: "handed back: the bridge was told to stop", At: p.Now()}}
+	}
+	defer release(p.slots[side])
+	left := p.Timing.Budget - p.Now().Sub(op.Begun)
+	if left <= 0 {
+		return result{reply: plan.Reply{Outcome: plan.WasRefused, Reason: "the budget was used up before the first byte", At: p.Now()}}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), left)
+	defer cancel()
+	return p.write(ctx, link, op)
+}
+
+// settle writes down how a send ended, what was learnt, and what follows. It is
+// written down even when the bridge is told to stop. An error here stops all
+// sends: what the ledger does not know must not go on.
+func (p *pass) settle(ctx context.Context, link plan.Link, op plan.Op, r result) error {
+	p.count(op, r)
+	after := p.Timing.After(op, r.reply)
+	follow := plan.Promise{At: r.reply.At}
+	if after.State == plan.Done {
+		after.Result = r.id
+	}
+	if after.State == plan.Done || after.State == plan.Parked {
+		follow = p.follow(link, after, r)
+	}
+	_, err := p.Ledger.Settle(context.WithoutCancel(ctx), after, follow)
+	if err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	if after.State != plan.Done {
+		p.Log.LogAttrs(ctx, slog.LevelWarn, "a write was not done", slog.String("op", op.Key), slog.String("number", link.Number),
+			slog.Int("attempt", op.Attempt), slog.String("outcome", string(r.reply.Outcome)), slog.String("state", string(after.State)),
+			slog.String("reason", r.reply.Reason))
+	}
+	return nil
+}
+
+// count keeps the numbers of the report and the strikes of the sides.
+func (p *pass) count(op plan.Op, r result) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	side := op.Kind.Side()
+	switch r.reply.Outcome {
+	case plan.WasDone:
+		p.report.Done[op.Kind]++
+		p.strikes[side] = 0
+	case plan.WasRefused:
+		if !r.peculiar {
+			p.strikes[side]++
+		}
+	case plan.WasUnknown, plan.WasImpossible:
+		p.strikes[side] = 0
+	}
+	if r.credentials != nil {
+		p.report.refused(side, r.credentials)
+	}
+}
+
+func take(ctx context.Context, slots chan struct{}) bool {
+	select {
+	case slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func release(slots chan struct{}) { <-slots }

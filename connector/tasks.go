@@ -1,0 +1,220 @@
+package connector
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"bridge/itsm"
+	"bridge/mapping"
+	"bridge/mmd"
+	"bridge/plan"
+)
+
+// tasks reads the tasks that an elevation rule matches, and those with an open
+// elevation: in each cycle and not by cursor, since an approval on the request
+// item does not move the task.
+func (p *Poller) tasks(ctx context.Context, rule *mapping.ElevationRule, report *Report) error {
+	ask := itsm.Ask{Table: rule.Table, Query: rule.Query.String(), Fields: p.taskFields(rule), Display: rule.Display}
+	seen := map[string]bool{}
+	for records, err := range batches(p.Desk.Changes(ctx, ask, time.Time{}), batch) {
+		if err != nil {
+			return err
+		}
+		for _, rec := range records {
+			seen[rec.Value("sys_id")] = true
+		}
+		if err := p.observeTasks(ctx, rule, records, report); err != nil {
+			return err
+		}
+	}
+	var rest []string
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.ElevationLink, Rule: rule.Name, Open: true}) {
+		if err != nil {
+			return err
+		}
+		if !seen[link.Record] && link.MMD != "" {
+			rest = append(rest, link.Record)
+		}
+	}
+	return p.openTasks(ctx, rule, ask, rest, report)
+}
+
+// taskFields are the rule's fields, and the objects that its approvals belong to.
+func (p *Poller) taskFields(rule *mapping.ElevationRule) []string {
+	fields := slices.Clone(rule.Fields)
+	for _, path := range rule.Approved {
+		fields = union(fields, []string{path})
+		if object := plan.ApprovalPath(path); object != "" {
+			fields = union(fields, []string{object})
+		}
+	}
+	return fields
+}
+
+// openTasks reads the tasks of open elevations that the query finds no more. One
+// that cannot be read is gone, and its elevation is closed.
+func (p *Poller) openTasks(ctx context.Context, rule *mapping.ElevationRule, ask itsm.Ask, ids []string, report *Report) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	ask.Query = ""
+	found := map[string]bool{}
+	for records, err := range batches(p.Desk.Records(ctx, ask, ids), batch) {
+		if err != nil {
+			return err
+		}
+		for _, rec := range records {
+			found[rec.Value("sys_id")] = true
+		}
+		if err := p.observeTasks(ctx, rule, records, report); err != nil {
+			return err
+		}
+	}
+	gone := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return found[id] })
+	if len(gone) == 0 {
+		return nil
+	}
+	stories, err := p.stories(ctx, plan.LinkQuery{Records: gone, Kind: plan.ElevationLink})
+	if err != nil {
+		return err
+	}
+	promise := plan.Promise{At: p.Now()}
+	for _, id := range gone {
+		if story := stories[id]; story != nil {
+			promise.Add(p.Planner.LinkedTask(rule, *story, plan.Task{Gone: true, Record: plan.Record{Seen: promise.At}}))
+		}
+	}
+	_, err = p.Ledger.Promise(ctx, promise)
+	return err
+}
+
+// observeTasks plans one batch of tasks.
+func (p *Poller) observeTasks(ctx context.Context, rule *mapping.ElevationRule, records []itsm.Record, report *Report) error {
+	report.Records += len(records)
+	stories, err := p.stories(ctx, plan.LinkQuery{Records: idsOf(records), Kind: plan.ElevationLink})
+	if err != nil {
+		return err
+	}
+	tasks, err := p.withApprovals(ctx, rule, records)
+	if err != nil {
+		return err
+	}
+	promise := plan.Promise{At: p.Now()}
+	for _, task := range tasks {
+		story := stories[task.ID()]
+		if story != nil && story.Link.MMD != "" && story.Link.Ended.IsZero() {
+			promise.Add(p.Planner.LinkedTask(rule, *story, task))
+			continue
+		}
+		if taker, why := p.Planner.MatchElevation(rule.Table, task.Row); taker != rule {
+			report.skip(why)
+			continue
+		}
+		decided, why := p.Planner.NewTask(rule, task, story)
+		if decided.Empty() {
+			report.skip(rule.Name + ": " + why)
+		}
+		promise.Add(decided)
+	}
+	if promise.Empty() {
+		return nil
+	}
+	_, err = p.Ledger.Promise(ctx, promise)
+	return err
+}
+
+// withApprovals adds the approval rows of every object that an approval field
+// that says approved belongs to, and the tickets of referenced records.
+func (p *Poller) withApprovals(ctx context.Context, rule *mapping.ElevationRule, records []itsm.Record) ([]plan.Task, error) {
+	var tasks []plan.Task
+	var objects []string
+	seen := p.Now()
+	for _, rec := range records {
+		task := plan.Task{Record: plan.Record{Table: rule.Table, Row: row(rec), Seen: seen}}
+		for _, path := range rule.Approved {
+			if object := plan.ApprovalObject(task.Row, path); object != "" && task.Row[path].Value == "approved" {
+				objects = union(objects, []string{object})
+			}
+		}
+		of, owed, err := p.ticketOf(ctx, rule.TicketRefs, task.Row)
+		if err != nil {
+			return nil, err
+		}
+		task.TicketOf, task.ParentOwes = of, owed
+		tasks = append(tasks, task)
+	}
+	var rows []plan.Approval
+	if len(objects) > 0 {
+		for a, err := range p.Desk.Approvals(ctx, objects) {
+			if err != nil {
+				return nil, &sideError{err}
+			}
+			rows = append(rows, approval(a))
+		}
+	}
+	offset, _ := p.Desk.Clock()
+	for i := range tasks {
+		tasks[i].Approvals, tasks[i].Now = rows, p.Now().Add(offset)
+	}
+	return tasks, nil
+}
+
+// elevations lists the elevation requests while one is open, to hear of those
+// that the vendor closed or let expire.
+func (p *Poller) elevations(ctx context.Context, _ *Report) error {
+	stories, err := p.stories(ctx, plan.LinkQuery{Kind: plan.ElevationLink, Open: true})
+	if err != nil {
+		return err
+	}
+	open := map[string]*plan.Story{}
+	for _, story := range stories {
+		if story.Link.MMD != "" && !closing(story.Ops) {
+			open[story.Link.MMD] = story
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	for e, err := range p.Elevations.List(ctx, mmd.ListOptions{}) {
+		if err != nil {
+			return &sideError{err}
+		}
+		story := open[e.ID]
+		if story == nil {
+			continue
+		}
+		delete(open, e.ID)
+		if rule := p.Planner.Rules.Elevation(story.Link.Rule); rule != nil && (!e.Closed.IsZero() || e.IsDeleted) {
+			closed := p.Planner.Closed(rule, story.Link, "not by this bridge", p.Now())
+			if _, err := p.Ledger.Promise(ctx, closed); err != nil {
+				return err
+			}
+		}
+		if len(open) == 0 {
+			break
+		}
+	}
+	return nil
+}
+
+// closing says that the bridge itself is closing an elevation.
+func closing(ops []plan.Op) bool {
+	return slices.ContainsFunc(ops, func(op plan.Op) bool { return op.Kind == plan.ElevationClose && !op.State.Ended() })
+}
+
+// task reads one task with its approvals.
+func (p *Poller) task(ctx context.Context, rule *mapping.ElevationRule, id string) (plan.Task, error) {
+	ask := itsm.Ask{Table: rule.Table, Fields: p.taskFields(rule), Display: rule.Display}
+	for rec, err := range p.Desk.Records(ctx, ask, []string{id}) {
+		if err != nil {
+			return plan.Task{}, err
+		}
+		tasks, err := p.withApprovals(ctx, rule, []itsm.Record{rec})
+		if err != nil {
+			return plan.Task{}, err
+		}
+		return tasks[0], nil
+	}
+	return plan.Task{}, errGone
+}

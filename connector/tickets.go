@@ -1,0 +1,236 @@
+package connector
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"bridge/itsm"
+	"bridge/mapping"
+	"bridge/mmd"
+	"bridge/plan"
+)
+
+// tickets lists the tickets that can still change, newest first, and plans what
+// moved. A linked ticket that is absent from the list is read by its id in the
+// same cycle: absence alone says nothing.
+func (p *Poller) tickets(ctx context.Context, report *Report) error {
+	any := false
+	for _, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.TicketLink, Open: true}) {
+		if err != nil {
+			return err
+		}
+		any = true
+		break
+	}
+	if !any {
+		return nil
+	}
+	options := mmd.ListOptions{Filter: mmd.Ne("state", "resolved"), OrderBy: "createdDateTime desc"}
+	listed := map[string]bool{}
+	for page, err := range batches(p.Tickets.List(ctx, options), batch) {
+		if err != nil {
+			return err
+		}
+		var seen []plan.Ticket
+		for _, t := range page {
+			listed[t.ID] = true
+			seen = append(seen, ticket(t, p.Now()))
+		}
+		if err := p.observeTickets(ctx, seen, report); err != nil {
+			return err
+		}
+	}
+	absent, err := p.absent(ctx, listed)
+	if err != nil {
+		return err
+	}
+	return p.readTickets(ctx, absent, report)
+}
+
+// absent finds the open links whose ticket should have been listed and was not.
+func (p *Poller) absent(ctx context.Context, listed map[string]bool) ([]string, error) {
+	var out []string
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.TicketLink, Open: true}) {
+		if err != nil {
+			return nil, err
+		}
+		if link.MMD != "" && !listed[link.MMD] && link.Base["ticket.state"].Value != "resolved" {
+			out = append(out, link.MMD)
+		}
+	}
+	return out, nil
+}
+
+// readTickets reads tickets by id and plans what moved.
+func (p *Poller) readTickets(ctx context.Context, ids []string, report *Report) error {
+	var seen []plan.Ticket
+	for _, id := range ids {
+		t, err := p.Tickets.Get(ctx, id)
+		if statusOf(err) == 404 {
+			if err := p.notice(ctx, id, "the ticket cannot be read any more (404)"); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return &sideError{err}
+		}
+		seen = append(seen, ticket(t, p.Now()))
+	}
+	return p.observeTickets(ctx, seen, report)
+}
+
+// notice says something about the link of a ticket, once.
+func (p *Poller) notice(ctx context.Context, id, text string) error {
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{MMD: []string{id}, Kind: plan.TicketLink}) {
+		if err != nil {
+			return err
+		}
+		if link.Notice == text {
+			return nil
+		}
+		link.Notice = text
+		_, err := p.Ledger.Promise(ctx, plan.Promise{Links: []plan.Link{link}, At: p.Now()})
+		return err
+	}
+	return nil
+}
+
+// change is a ticket that moved, with its link.
+type change struct {
+	rule   *mapping.TicketRule
+	link   plan.Link
+	ticket plan.Ticket
+}
+
+// observeTickets finds which of the listed tickets are linked and moved, and looks
+// at those that carry our mark and are nobody's ticket.
+func (p *Poller) observeTickets(ctx context.Context, seen []plan.Ticket, report *Report) error {
+	report.Tickets += len(seen)
+	byID := map[string]plan.Ticket{}
+	for _, t := range seen {
+		byID[t.ID] = t
+	}
+	var changes []change
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{MMD: idsOfTickets(seen), Kind: plan.TicketLink}) {
+		if err != nil {
+			return err
+		}
+		t := byID[link.MMD]
+		delete(byID, link.MMD)
+		rule := p.Planner.Rules.Ticket(link.Rule)
+		if rule != nil && link.Ended.IsZero() && plan.Moved(rule, link, t) {
+			changes = append(changes, change{rule, link, t})
+		}
+	}
+	if err := p.twins(ctx, byID); err != nil {
+		return err
+	}
+	return p.turns(ctx, changes, report)
+}
+
+// twins writes down the tickets that carry a link's mark and are not its ticket.
+func (p *Poller) twins(ctx context.Context, strangers map[string]plan.Ticket) error {
+	marks := map[string]string{}
+	for id, t := range strangers {
+		if mark := plan.MarkOf(t.Description); p.Planner.Pair.Owns(mark) {
+			marks[mark] = id
+		}
+	}
+	if len(marks) == 0 {
+		return nil
+	}
+	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{Marks: keys(marks), Kinds: []plan.Kind{plan.TicketCreate}}) {
+		if err != nil {
+			return err
+		}
+		if op.State != plan.Done || op.Result == marks[op.Mark] {
+			continue // it is being looked for, and this is it
+		}
+		if err := p.twin(ctx, op.Link, marks[op.Mark]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Poller) twin(ctx context.Context, id, twin string) error {
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{IDs: []string{id}}) {
+		if err != nil {
+			return err
+		}
+		if slices.Contains(link.Twins, twin) || link.MMD == twin {
+			return nil
+		}
+		link.Twins = append(link.Twins, twin)
+		_, err := p.Ledger.Promise(ctx, plan.Promise{Links: []plan.Link{link}, At: p.Now()})
+		return err
+	}
+	return nil
+}
+
+// turns plans the tickets that moved: notes are read and planned before a state,
+// and the records are read now, since the rules look at them too.
+func (p *Poller) turns(ctx context.Context, changes []change, report *Report) error {
+	byTable := map[string][]change{}
+	for _, c := range changes {
+		byTable[c.link.Table] = append(byTable[c.link.Table], c)
+	}
+	for _, t := range p.tables() {
+		for some := range slices.Chunk(byTable[t.name], batch) {
+			if err := p.turn(ctx, t, some, report); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *Poller) turn(ctx context.Context, t table, changes []change, report *Report) error {
+	var records, links []string
+	for _, c := range changes {
+		records, links = append(records, c.link.Record), append(links, c.link.ID)
+	}
+	if err := p.readNotes(ctx, links, report); err != nil {
+		return err
+	}
+	rows := map[string]plan.Record{}
+	seen := p.Now()
+	ask := itsm.Ask{Table: t.name, Fields: t.fields, Display: t.display}
+	for rec, err := range p.Desk.Records(ctx, ask, records) {
+		if err != nil {
+			return &sideError{err}
+		}
+		rows[rec.Value("sys_id")] = plan.Record{Table: t.name, Row: row(rec), Seen: seen}
+	}
+	stories, err := p.stories(ctx, plan.LinkQuery{IDs: links})
+	if err != nil {
+		return err
+	}
+	promise := plan.Promise{At: seen}
+	for _, c := range changes {
+		rec, ok := rows[c.link.Record]
+		story := stories[c.link.Record]
+		if !ok || story == nil {
+			continue // the record cannot be read: its turn comes when it can
+		}
+		promise.Add(p.Planner.LinkedTicket(c.rule, *story, c.ticket, rec))
+	}
+	if promise.Empty() {
+		return nil
+	}
+	_, err = p.Ledger.Promise(ctx, promise)
+	return err
+}
+
+func idsOfTickets(seen []plan.Ticket) []string {
+	out := make([]string, len(seen))
+	for i, t := range seen {
+		out[i] = t.ID
+	}
+	return out
+}
+
+// soon is the time by which something counts as due now.
+func (p *Poller) soon() time.Time { return p.Now().Add(p.Ahead) }

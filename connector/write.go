@@ -1,0 +1,224 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"bridge/mapping"
+	"bridge/mmd"
+	"bridge/plan"
+	"bridge/rest"
+)
+
+// result is what came of one call or one look: the reply, and what it showed.
+type result struct {
+	reply plan.Reply
+	// id is what the other side made, ticket the ticket itself.
+	id     string
+	ticket *plan.Ticket
+	// after is the record as the reply shows it.
+	after mapping.Row
+	// credentials is the error when they were refused.
+	credentials error
+	// peculiar says that a refusal is about this one object, not about the side.
+	peculiar bool
+}
+
+// write makes the one call that an op owes.
+func (p *pass) write(ctx context.Context, link plan.Link, op plan.Op) result {
+	switch op.Kind {
+	case plan.TicketCreate:
+		return p.createTicket(ctx, op)
+	case plan.TicketNote:
+		return p.addNote(ctx, link, op)
+	case plan.RecordNote, plan.RecordUpdate:
+		return p.updateRecord(ctx, link, op)
+	case plan.ElevationCreate:
+		return p.createElevation(ctx, op)
+	case plan.ElevationClose:
+		return p.closeElevation(ctx, link, op)
+	}
+	return p.impossible("unknown kind of op " + string(op.Kind))
+}
+
+func (p *pass) createTicket(ctx context.Context, op plan.Op) result {
+	var body mmd.NewTicket
+	if err := json.Unmarshal(op.Body, &body); err != nil {
+		return p.impossible("the body is not a ticket: " + err.Error())
+	}
+	made, err := p.TicketWriter.Create(ctx, body)
+	if err != nil {
+		return p.failed(err)
+	}
+	t := ticket(made, p.Now())
+	return p.done(result{id: made.ID, ticket: &t})
+}
+
+func (p *pass) addNote(ctx context.Context, link plan.Link, op plan.Op) result {
+	var body struct{ Text string }
+	if err := json.Unmarshal(op.Body, &body); err != nil {
+		return p.impossible("the body is not a note: " + err.Error())
+	}
+	if err := p.TicketWriter.AddNote(ctx, link.MMD, body.Text); err != nil {
+		return p.failed(err)
+	}
+	return p.done(result{})
+}
+
+// updateRecord patches a record. A reply that does not show what was asked for is
+// read once more; what still differs is parked, with its name.
+func (p *pass) updateRecord(ctx context.Context, link plan.Link, op plan.Op) result {
+	var set map[string]string
+	if err := json.Unmarshal(op.Body, &set); err != nil {
+		return p.impossible("the body is not a set of fields: " + err.Error())
+	}
+	reply, err := p.DeskWriter.Update(ctx, link.Table, link.Record, set, p.fieldsOf(link, set))
+	if err != nil {
+		return p.failed(err)
+	}
+	after := row(reply)
+	if ignored := ignores(op, set, link, after); len(ignored) > 0 {
+		again, err := p.readRecord(ctx, link)
+		if err != nil {
+			return p.failed(&rest.Error{Method: "GET", Path: link.Table, Outcome: rest.Unknown, Complete: true, Err: err})
+		}
+		if ignored = ignores(op, set, link, again.Row); len(ignored) > 0 {
+			return p.impossible("the desk answered 200 and did not take " + strings.Join(ignored, ", "))
+		}
+		after = again.Row
+	}
+	return p.done(result{after: after})
+}
+
+// ignores names the fields that a reply shows otherwise than they were asked for.
+// A journal field cannot be compared: it shows by the record having moved.
+func ignores(op plan.Op, set map[string]string, link plan.Link, after mapping.Row) []string {
+	var out []string
+	for _, field := range slices.Sorted(maps.Keys(set)) {
+		cell, shown := after[field]
+		switch {
+		case op.Kind == plan.RecordNote:
+			if rev := after["sys_mod_count"].Value; rev != "" && rev == link.Rev {
+				out = append(out, field)
+			}
+		case shown && cell.Value != set[field]:
+			out = append(out, field)
+		}
+	}
+	return out
+}
+
+// fieldsOf is what a reply is asked for: what was set, and the revision.
+func (p *pass) fieldsOf(_ plan.Link, set map[string]string) []string {
+	return union([]string{"sys_id", "sys_mod_count", "sys_updated_on"}, slices.Sorted(maps.Keys(set)))
+}
+
+func (p *pass) createElevation(ctx context.Context, op plan.Op) result {
+	var body mmd.NewElevation
+	if err := json.Unmarshal(op.Body, &body); err != nil {
+		return p.impossible("the body is not an elevation request: " + err.Error())
+	}
+	made, err := p.ElevationWriter.Create(ctx, body)
+	if err != nil {
+		r := p.failed(err)
+		if errors.Is(err, mmd.ErrTooManyOpen) {
+			r.peculiar = true
+			r.reply.After = max(r.reply.After, tooMany)
+		}
+		return r
+	}
+	return p.done(result{id: made.ID})
+}
+
+func (p *pass) closeElevation(ctx context.Context, link plan.Link, op plan.Op) result {
+	var body struct{ ActionsTaken string }
+	if err := json.Unmarshal(op.Body, &body); err != nil {
+		return p.impossible("the body does not say what was done: " + err.Error())
+	}
+	err := p.ElevationWriter.Close(ctx, link.MMD, body.ActionsTaken)
+	if err != nil && !errors.Is(err, mmd.ErrAlreadyClosed) {
+		return p.failed(err)
+	}
+	return p.done(result{})
+}
+
+// done is a call whose reply shows that it was done.
+func (p *pass) done(r result) result {
+	r.reply = plan.Reply{Outcome: plan.WasDone, Complete: true, At: p.Now()}
+	return r
+}
+
+// impossible is a call that was not made, since it could never succeed.
+func (p *pass) impossible(reason string) result {
+	return result{reply: plan.Reply{Outcome: plan.WasImpossible, Reason: reason, Complete: true, At: p.Now()}, peculiar: true}
+}
+
+// failed turns a side's error into a reply: its outcome is the client's word.
+func (p *pass) failed(err error) result {
+	r := result{reply: plan.Reply{Reason: err.Error(), After: rest.RetryAfter(err), At: p.Now()}}
+	switch rest.OutcomeOf(err) {
+	case rest.Refused:
+		r.reply.Outcome = plan.WasRefused
+	case rest.Impossible:
+		r.reply.Outcome = plan.WasImpossible
+	case rest.Done, rest.Unknown:
+		r.reply.Outcome = plan.WasUnknown
+	}
+	var e *rest.Error
+	if errors.As(err, &e) {
+		r.reply.Complete = e.Complete
+		if e.Status == 401 {
+			r.credentials = err
+		}
+	}
+	return r
+}
+
+// follow is what an op that ended brings with it.
+func (p *pass) follow(link plan.Link, op plan.Op, r result) plan.Promise {
+	out := plan.Promise{At: r.reply.At}
+	done := op.State == plan.Done
+	switch op.Kind {
+	case plan.TicketCreate:
+		if rule := p.Planner.Rules.Ticket(op.Rule); done && rule != nil && r.ticket != nil {
+			return p.Planner.Linked(rule, link, op, *r.ticket)
+		}
+	case plan.RecordUpdate:
+		var set map[string]string
+		if err := json.Unmarshal(op.Body, &set); done && err == nil && r.after != nil {
+			out.Links = []plan.Link{plan.Updated(link, set, op.Basis.Record, r.after)}
+		}
+	case plan.RecordNote:
+		if done && r.after != nil {
+			out.Links = []plan.Link{plan.Wrote(link, link.Rev, r.after["sys_mod_count"].Value)}
+		}
+	case plan.TicketNote:
+	case plan.ElevationCreate:
+		rule := p.Planner.Rules.Elevation(op.Rule)
+		switch {
+		case rule == nil:
+		case done:
+			return p.Planner.Opened(rule, link, op, r.id, r.reply.At)
+		default:
+			return p.Planner.Refused(rule, link, r.reply.Reason, r.reply.At)
+		}
+	case plan.ElevationClose:
+		if rule := p.Planner.Rules.Elevation(op.Rule); done && rule != nil {
+			return p.Planner.Closed(rule, link, fmt.Sprintf("%s.", strings.TrimSuffix(actionsOf(op), ".")), r.reply.At)
+		}
+	}
+	return out
+}
+
+func actionsOf(op plan.Op) string {
+	var body struct{ ActionsTaken string }
+	if err := json.Unmarshal(op.Body, &body); err != nil {
+		return op.Why
+	}
+	return body.ActionsTaken
+}

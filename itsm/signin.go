@@ -1,0 +1,173 @@
+package itsm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"bridge/rest"
+)
+
+// Auth says as whom the bridge signs in.
+type Auth struct {
+	// Type is basic, oauth_password, oauth_client_credentials or api_key.
+	Type                   string
+	Username, Password     string
+	ClientID, ClientSecret string
+	Key                    string
+}
+
+func (a Auth) check() error {
+	switch a.Type {
+	case "basic", "oauth_password", "oauth_client_credentials", "api_key":
+		return nil
+	}
+	return fmt.Errorf("auth type %q is not known", a.Type)
+}
+
+// patience is how long a refused sign-in is not tried again: hot loops lock accounts.
+const patience = time.Minute
+
+// signIn sets the credentials of each request.
+type signIn struct {
+	auth Auth
+	rest *rest.Client
+	now  func() time.Time
+
+	mu     sync.Mutex
+	token  string
+	spent  time.Time
+	failed error
+	until  time.Time
+}
+
+func newSignIn(cfg Config) (*signIn, error) {
+	s := &signIn{auth: cfg.Auth, now: cfg.Now}
+	conversation, err := rest.New(rest.Config{
+		Base: cfg.URL, Transport: cfg.Transport, Observe: cfg.Observe, Timeout: cfg.Timeout, Now: cfg.Now,
+		Authorize: func(context.Context, *http.Request) error { return nil }, Explain: explain,
+	})
+	s.rest = conversation
+	return s, err
+}
+
+func (s *signIn) authorize(ctx context.Context, r *http.Request) error {
+	switch s.auth.Type {
+	case "basic":
+		r.SetBasicAuth(s.auth.Username, s.auth.Password)
+	case "api_key":
+		r.Header.Set("x-sn-apikey", s.auth.Key)
+	default:
+		token, err := s.bearer(ctx)
+		if err != nil {
+			return err
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	return nil
+}
+
+// renew is what a 401 calls; credentials that do not change cannot be renewed.
+func (s *signIn) renew() func(*http.Request) {
+	if s.auth.Type == "basic" || s.auth.Type == "api_key" {
+		return nil
+	}
+	return func(r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if r != nil && r.Header.Get("Authorization") == "Bearer "+s.token {
+			s.token = ""
+		}
+	}
+}
+
+// bearer gives the token in use or gets one: one caller asks, the others wait. An
+// instance gives the same token while it lives. A refusal is a matter of
+// configuration and is not tried again for a while.
+func (s *signIn) bearer(ctx context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if s.token != "" && now.Before(s.spent) {
+		return s.token, nil
+	}
+	if s.failed != nil && now.Before(s.until) {
+		return "", s.failed
+	}
+	form := url.Values{"client_id": {s.auth.ClientID}, "client_secret": {s.auth.ClientSecret}, "grant_type": {"client_credentials"}}
+	if s.auth.Type == "oauth_password" {
+		form.Set("grant_type", "password")
+		form.Set("username", s.auth.Username)
+		form.Set("password", s.auth.Password)
+	}
+	var reply struct {
+		AccessToken string `json:"access_token"`
+		ExpiresIn   int    `json:"expires_in"`
+	}
+	_, err := s.rest.Do(ctx, rest.Request{Method: http.MethodPost, Path: "oauth_token.do", Name: "oauth_token.do", Form: form, Into: &reply})
+	if err == nil && reply.AccessToken == "" {
+		err = errors.New("the reply holds no access_token")
+	}
+	if err != nil {
+		err = fmt.Errorf("sign in: %w", classify(err))
+		if status := rest.StatusOf(err); status >= 400 && status < 500 {
+			s.failed, s.until = err, now.Add(patience)
+		}
+		return "", err
+	}
+	s.failed, s.token = nil, reply.AccessToken
+	s.spent = now.Add(max(time.Duration(reply.ExpiresIn)*time.Second*9/10, time.Second))
+	return s.token, nil
+}
+
+// sessions gives each call in flight a session of its own: an instance works
+// through the requests of one session one at a time, and opens a new one for each
+// request without cookies.
+type sessions struct {
+	next http.RoundTripper
+	mu   sync.Mutex
+	free []map[string]string
+}
+
+// RoundTrip sends one request in a session that nobody else uses meanwhile.
+func (s *sessions) RoundTrip(r *http.Request) (*http.Response, error) {
+	jar := s.take()
+	for name, value := range jar {
+		r.AddCookie(&http.Cookie{Name: name, Value: value}) //nolint:gosec // sent back to where it came from
+	}
+	reply, err := s.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	for _, cookie := range reply.Cookies() {
+		jar[cookie.Name] = cookie.Value
+		if cookie.Value == "" || cookie.MaxAge < 0 {
+			delete(jar, cookie.Name)
+		}
+	}
+	if reply.StatusCode != http.StatusUnauthorized {
+		s.put(jar)
+	}
+	return reply, nil
+}
+
+func (s *sessions) take() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.free); n > 0 {
+		jar := s.free[n-1]
+		s.free = s.free[:n-1]
+		return jar
+	}
+	return map[string]string{}
+}
+
+func (s *sessions) put(jar map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = append(s.free, jar)
+}

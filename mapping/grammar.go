@@ -1,0 +1,187 @@
+package mapping
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// reader compiles the VALUEs of one rule.
+type reader struct {
+	*loader
+	side string
+	// kind is what the field takes: literals are checked in every branch.
+	kind  sort
+	title bool
+	path  string
+}
+
+// value compiles one VALUE.
+func (r *reader) value(n *yaml.Node) value {
+	switch n = resolve(n); n.Kind { //nolint:exhaustive // an alias is resolved
+	case yaml.SequenceNode:
+		var out first
+		for _, item := range n.Content {
+			out = append(out, r.value(item))
+		}
+		if len(out) == 0 {
+			r.at(n, "an empty list gives nothing", "")
+		}
+		return out
+	case yaml.MappingNode:
+		return r.block(n)
+	}
+	return r.template(n)
+}
+
+// block compiles { when, value | lines, map, default, limit }.
+func (r *reader) block(n *yaml.Node) value {
+	keys := r.entries(n, r.path, []string{"when", "value", "lines", "map", "default", "limit"})
+	b := &block{line: n.Line}
+	_, hasValue := keys["value"]
+	_, hasLines := keys["lines"]
+	if hasValue == hasLines && len(keys) > 0 {
+		r.at(n, r.path+" needs value: or lines:, one of them", "")
+	}
+	if e, ok := keys["when"]; ok {
+		b.when = r.condition(e.value, r.side)
+	}
+	_, b.mapped = keys["map"]
+	inside := *r
+	if b.mapped {
+		inside.kind = plain // the map's entries are what the field gets
+	}
+	if hasValue {
+		b.inner = inside.value(keys["value"].value)
+	}
+	if e, ok := keys["lines"]; ok {
+		inside.kind = plain
+		for _, item := range resolve(e.value).Content {
+			b.lines = append(b.lines, inside.value(item))
+		}
+	}
+	if e, ok := keys["map"]; ok {
+		b.table = r.mapping(e.value)
+	}
+	if e, ok := keys["default"]; ok {
+		b.other = r.value(e.value)
+	}
+	if e, ok := keys["limit"]; ok {
+		limit, err := strconv.Atoi(e.value.Value)
+		if err != nil || limit <= 0 {
+			r.at(e.value, "limit is a number of characters", "limit: 200")
+		}
+		b.limit = limit
+	}
+	return b
+}
+
+// mapping reads the map of a block: written there, or NAME, or NAME.COLUMN.
+func (r *reader) mapping(n *yaml.Node) map[string]string {
+	if n.Kind == yaml.MappingNode {
+		t := r.table(n, "map")
+		for key, e := range r.entries(n, "map", nil) {
+			if resolve(e.value).Kind == yaml.MappingNode {
+				r.at(e.key, "entry "+key+" is a row: a map of rows is named under maps:", "")
+				continue
+			}
+			r.literal(e.value)
+		}
+		return t.flat
+	}
+	name, column, _ := strings.Cut(r.text(n, "map"), ".")
+	t, known := r.maps[name]
+	if !known {
+		var names []string
+		for have := range r.maps {
+			names = append(names, have)
+		}
+		slices.Sort(names)
+		r.at(n, "map "+name+" is not known", didYouMean(name, names))
+		return nil
+	}
+	if column == "" {
+		if len(t.rows) > 0 {
+			r.at(n, "map "+name+" has columns", "write "+name+".COLUMN")
+		}
+		r.entriesFit(n, name, t.flat)
+		return t.flat
+	}
+	out := map[string]string{}
+	for key, row := range t.rows {
+		cell, ok := row[column]
+		if !ok {
+			r.at(n, fmt.Sprintf("entry %q of map %s has no column %s", key, name, column), "")
+			return nil
+		}
+		out[key] = cell
+	}
+	r.entriesFit(n, name, out)
+	return out
+}
+
+// entriesFit checks that what a named map gives is what the field takes.
+func (r *reader) entriesFit(n *yaml.Node, name string, entries map[string]string) {
+	for key, v := range entries {
+		if _, err := r.kind.convert(v); err != nil && v != "" {
+			r.at(n, fmt.Sprintf("map %s, entry %q: %v", name, key, err), "")
+		}
+	}
+}
+
+// literal checks a text without expressions against what the field takes.
+func (r *reader) literal(n *yaml.Node) {
+	n = resolve(n)
+	if _, err := r.kind.convert(n.Value); err != nil && n.Value != "" {
+		hint := ""
+		if r.kind == ticketType {
+			hint = didYouMean(n.Value, ticketTypes())
+			if !strings.HasPrefix(hint, "known") {
+				hint += "  (" + strings.Join(ticketTypes(), ", ") + ")"
+			}
+		}
+		r.at(n, err.Error(), hint)
+	}
+}
+
+// template compiles TEXT with {{ EXPR }}.
+func (r *reader) template(n *yaml.Node) value {
+	source := r.text(n, r.path)
+	if n.Tag == "!!null" {
+		source = ""
+	}
+	t := &template{line: n.Line}
+	rest := strings.TrimSpace(source)
+	for {
+		before, after, open := strings.Cut(rest, "{{")
+		if !open {
+			t.texts = append(t.texts, rest)
+			break
+		}
+		inner, behind, closed := strings.Cut(after, "}}")
+		if !closed {
+			r.at(n, "{{ is not closed", "write {{ … }}")
+			return t
+		}
+		t.texts = append(t.texts, before)
+		e := r.expression(n, strings.TrimSpace(inner), r.side, false)
+		if e != nil {
+			r.columns(n, e)
+			t.exprs = append(t.exprs, e)
+		} else {
+			t.texts = t.texts[:len(t.texts)-1]
+		}
+		rest = behind
+	}
+	if len(t.exprs) == 0 && !strings.Contains(source, "{{") {
+		r.literal(n)
+	}
+	if r.title && (len(t.exprs) == 0 || t.texts[0] != "" || t.exprs[0].source != "number") {
+		line, column := r.place(n, source)
+		r.problem(line, column-1, 1, "the title must begin with {{ number }}: people find the record by it", `"{{ number }}: `+strings.TrimPrefix(source, "{{ number }}")+`"`)
+	}
+	return t
+}

@@ -1,0 +1,135 @@
+package mapping
+
+import (
+	"fmt"
+	"strings"
+)
+
+// target is one field that a rule fills.
+type target struct {
+	// path is dotted: contact.email.
+	path     string
+	kind     sort
+	required bool
+	value    value
+	line     int
+}
+
+// field describes one field of the API.
+type field struct {
+	name     string
+	kind     sort
+	required bool
+}
+
+// ticketFields are the body of "Create ticket", in the document's order.
+func ticketFields() []field {
+	return []field{
+		{"title", plain, true}, {"description", plain, true}, {"type", ticketType, true}, {"category", plain, true},
+		{"subcategory", plain, true}, {"severity", severity, true},
+		{"contact.givenName", plain, true}, {"contact.surname", plain, true}, {"contact.email", plain, true}, {"contact.phoneNumber", plain, true},
+		{"usersOrDevicesImpacted", whole, false}, {"businessImpact", plain, false}, {"issueFirstNoticed", moment, false},
+		{"issueReproduced", truth, false}, {"endUserSupportEngaged", truth, false}, {"troubleshootingSteps", plain, false}, {"reproSteps", plain, false},
+	}
+}
+
+// elevationFields are the body of "Create elevation request".
+func elevationFields() []field {
+	return []field{
+		{"partnerTicketId", plain, false}, {"deviceName", plain, true}, {"title", plain, true}, {"category", plain, true},
+		{"subcategory", plain, true}, {"planOfAction", plain, true},
+	}
+}
+
+// Create gives the body of the ticket that a record becomes.
+func (r *TicketRule) Create(in Input) Draft { return r.draft(r.create, in) }
+
+// Update gives the fields of the record that the ticket sets; those that are
+// empty or do not apply are left out, and left alone.
+func (r *TicketRule) Update(in Input) Draft { return r.draft(r.update, in) }
+
+// Create gives the body of the elevation request that a task becomes.
+func (r *ElevationRule) Create(in Input) Draft { return r.draft(r.create, in) }
+
+// draft fills the targets, in the order of the API's document.
+func (s *Source) draft(targets []target, in Input) Draft {
+	out := Draft{Body: map[string]any{}, Why: map[string]string{}}
+	for _, t := range targets {
+		sc := &scope{in: in, field: t.path}
+		r := t.value.eval(sc)
+		out.Unmapped = append(out.Unmapped, sc.unmapped...)
+		if t.path == "title" && !says(strings.TrimPrefix(r.text, in.Record["number"].Value)) {
+			r.text = ""
+		}
+		if r.empty() {
+			if t.required {
+				out.Lacks = append(out.Lacks, s.lack(t, r, in.Record))
+			}
+			continue
+		}
+		converted, err := t.kind.convert(r.text)
+		if err != nil {
+			if t.required {
+				out.Lacks = append(out.Lacks, Lack{Rule: s.Name, File: s.File, Line: r.line, Field: t.path, Reason: err.Error()})
+			}
+			continue
+		}
+		put(out.Body, t.path, converted)
+		out.Why[t.path] = s.at(r.line)
+	}
+	return out
+}
+
+// lack says why a required field is empty: a right that is missing is told apart
+// from a field that is empty.
+func (s *Source) lack(t target, r result, record Row) Lack {
+	l := Lack{Rule: s.Name, File: s.File, Line: t.line, Field: t.path, Reason: "is empty and required"}
+	if r.failed != nil {
+		l.Reason = "is required and cannot be made: " + r.failed.Error()
+		return l
+	}
+	var from, hidden []string
+	for _, e := range t.value.names() {
+		for _, path := range e.paths {
+			field, ours := strings.CutPrefix(path, "record/")
+			if !ours || contains(from, field) {
+				continue
+			}
+			from = append(from, field)
+			if _, readable := record[field]; !readable {
+				hidden = append(hidden, field)
+			}
+		}
+	}
+	switch {
+	case len(hidden) > 0:
+		l.Reason = fmt.Sprintf("is empty and required: %s was not readable, a right is missing", strings.Join(hidden, ", "))
+	case len(from) > 0:
+		l.Reason += " (from " + strings.Join(from, ", ") + ")"
+	}
+	return l
+}
+
+func contains(list []string, s string) bool {
+	for _, item := range list {
+		if item == s {
+			return true
+		}
+	}
+	return false
+}
+
+// put sets a dotted path in nested maps.
+func put(body map[string]any, path string, v any) {
+	head, rest, nested := strings.Cut(path, ".")
+	if !nested {
+		body[head] = v
+		return
+	}
+	inner, ok := body[head].(map[string]any)
+	if !ok {
+		inner = map[string]any{}
+		body[head] = inner
+	}
+	put(inner, rest, v)
+}

@@ -1,0 +1,175 @@
+package mmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"net/http"
+	"strings"
+	"time"
+
+	"bridge/rest"
+)
+
+// Ticket is a CustomerTicket: see "Tickets, Properties" in the document.
+type Ticket struct {
+	ID          string
+	Title       string
+	Description string
+	// Type is one of the three; lists write "Change Request" for ChangeRequest.
+	Type            string
+	Category        string
+	Subcategory     string
+	Severity        int
+	State           string
+	NextActionOwner string
+	// Created and Resolved; zero: null or never.
+	Created  time.Time
+	Resolved time.Time
+	Contact  Contact
+	Notes    []Note
+}
+
+// Contact is a CaseContact.
+type Contact struct {
+	GivenName   string `json:"givenName"`
+	Surname     string `json:"surname"`
+	Email       string `json:"email"`
+	PhoneNumber string `json:"phoneNumber"`
+}
+
+// UnmarshalJSON reads a ticket as the server writes it; words that it does not
+// know are kept as they are.
+func (t *Ticket) UnmarshalJSON(raw []byte) error {
+	var wire struct {
+		ID, Title, Description, Type, Category, Subcategory, State, NextActionOwner text
+
+		Severity         number
+		CreatedDateTime  moment
+		ResolvedDateTime moment
+		Contact          *Contact
+		Notes            []Note
+	}
+	if err := json.Unmarshal(raw, &wire); err != nil {
+		return err
+	}
+	*t = Ticket{
+		ID: string(wire.ID), Title: string(wire.Title), Description: string(wire.Description),
+		Type: strings.ReplaceAll(string(wire.Type), " ", ""), Category: strings.TrimSpace(string(wire.Category)),
+		Subcategory: strings.TrimSpace(string(wire.Subcategory)), Severity: int(wire.Severity), State: string(wire.State),
+		NextActionOwner: string(wire.NextActionOwner), Created: wire.CreatedDateTime.Time, Resolved: wire.ResolvedDateTime.Time, Notes: wire.Notes,
+	}
+	if wire.Contact != nil {
+		t.Contact = *wire.Contact
+	}
+	return nil
+}
+
+// NewTicket is the body of "Create ticket": the required fields, and those that
+// may be left out.
+type NewTicket struct {
+	Title       string  `json:"title"`
+	Description string  `json:"description"`
+	Type        string  `json:"type"`
+	Category    string  `json:"category"`
+	Subcategory string  `json:"subcategory"`
+	Severity    int     `json:"severity"`
+	Contact     Contact `json:"contact"`
+
+	UsersOrDevicesImpacted *int    `json:"usersOrDevicesImpacted,omitempty"`
+	BusinessImpact         *string `json:"businessImpact,omitempty"`
+	IssueFirstNoticed      *string `json:"issueFirstNoticed,omitempty"`
+	IssueReproduced        *bool   `json:"issueReproduced,omitempty"`
+	EndUserSupportEngaged  *bool   `json:"endUserSupportEngaged,omitempty"`
+	TroubleshootingSteps   *string `json:"troubleshootingSteps,omitempty"`
+	ReproSteps             *string `json:"reproSteps,omitempty"`
+}
+
+// Note is one note of a ticket. Its id looks like an index: a hint, no identity.
+type Note struct {
+	ID         string
+	Type       string
+	RenderType string
+	Text       string
+	Sender     string
+	Created    time.Time
+	Modified   time.Time
+	// CreatedRaw is the time as it was written.
+	CreatedRaw string
+}
+
+// UnmarshalJSON reads a note as the server writes it.
+func (n *Note) UnmarshalJSON(raw []byte) error {
+	var wire struct {
+		ID, Type, RenderType, Text, Sender text
+
+		CreatedDateTime, ModifiedDateTime moment
+	}
+	if err := json.Unmarshal(raw, &wire); err != nil {
+		return err
+	}
+	*n = Note{
+		ID: string(wire.ID), Type: string(wire.Type), RenderType: string(wire.RenderType), Text: string(wire.Text), Sender: string(wire.Sender),
+		Created: wire.CreatedDateTime.Time, Modified: wire.ModifiedDateTime.Time, CreatedRaw: wire.CreatedDateTime.raw,
+	}
+	return nil
+}
+
+// errNoID says that a create was answered without saying what was made.
+var errNoID = errors.New("the reply names no id")
+
+// ErrNotes says that this server does not give notes: "viewing and adding
+// contents to discussions is not currently supported" (Create ticket).
+var ErrNotes = errors.New("this server does not offer the notes of a ticket")
+
+// List lists tickets: see "List tickets".
+func (s *Tickets) List(ctx context.Context, o ListOptions) iter.Seq2[Ticket, error] {
+	return list(ctx, s.service, "tickets", "tickets", o, func(t Ticket) string { return t.ID })
+}
+
+// Get reads one ticket: see "Get ticket by ID".
+func (s *Tickets) Get(ctx context.Context, id string) (Ticket, error) {
+	return one[Ticket](ctx, s.service, ticketPath(id), "tickets('ID')")
+}
+
+// Create opens a ticket: see "Create ticket". The document says GET; it is a POST
+// that answers 200 or 201.
+func (s *Tickets) Create(ctx context.Context, t NewTicket) (Ticket, error) {
+	var made Ticket
+	_, err := s.rest.Do(ctx, rest.Request{Method: http.MethodPost, Path: "tickets", Name: "tickets", Body: t, Into: &made})
+	if err == nil && made.ID == "" {
+		err = &rest.Error{Method: http.MethodPost, Path: "tickets", Status: http.StatusOK, Outcome: rest.Unknown, Complete: true, Err: errNoID}
+	}
+	return made, err
+}
+
+// Notes reads the notes of a ticket: see "Get ticket notes".
+func (s *Tickets) Notes(ctx context.Context, id string) ([]Note, error) {
+	var page struct{ Value []Note }
+	_, err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: ticketPath(id) + "/notes", Name: "tickets('ID')/notes", Into: &page})
+	return page.Value, notesError(err)
+}
+
+// AddNote adds a note: see "Add notes to ticket". It answers 204 and says nothing
+// of what it made.
+func (s *Tickets) AddNote(ctx context.Context, id, note string) error {
+	_, err := s.rest.Do(ctx, rest.Request{
+		Method: http.MethodPost, Path: ticketPath(id) + "/addNote", Name: "tickets('ID')/addNote", Body: map[string]string{"text": note}, Empty: true,
+	})
+	return notesError(err)
+}
+
+// notesError names the one refusal of notes that is about the server.
+func notesError(err error) error {
+	var e *rest.Error
+	if errors.As(err, &e) && (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed) && e.Err == nil {
+		e.Err = ErrNotes
+	}
+	return err
+}
+
+// ticketPath is a key in parentheses: a quote inside it is doubled.
+func ticketPath(id string) string {
+	return "tickets('" + segment(strings.ReplaceAll(id, "'", "''")) + "')"
+}

@@ -1,0 +1,69 @@
+package plan
+
+import "bridge/mapping"
+
+// Again decides an unsent op once more on what was just read.
+//
+//	op             what was read now         result
+//	ticket.create  rule holds, fields there  promised, rendered again
+//	ticket.create  rule holds, a field gone  parked
+//	ticket.create  rule does not hold        superseded: no ticket is wanted any more
+//	record.update  something still differs   promised, rendered again
+//	record.update  nothing differs           superseded: the record says so already
+func (p Planner) Again(op Op, link Link, rec Record) Op {
+	rule := p.Rules.Ticket(op.Rule)
+	if rule == nil {
+		op.State, op.Reason = Parked, "its rule "+op.Rule+" is gone"
+		return op
+	}
+	if op.Kind == RecordUpdate {
+		return p.updateAgain(rule, op, link, rec)
+	}
+	if ok, why := rule.Matches(rec.Row); !ok {
+		op.State, op.Reason = Superseded, "the record has moved: "+why
+		return op
+	}
+	fresh := p.create(rule, link, rec)
+	fresh.Promised, fresh.Seq, fresh.Attempt, fresh.Why, fresh.Begun = op.Promised, op.Seq, op.Attempt, op.Why, op.Begun
+	return fresh
+}
+
+func (p Planner) updateAgain(rule *mapping.TicketRule, op Op, link Link, rec Record) Op {
+	turned := op.Basis.Ticket
+	op.Basis = p.basis(rec)
+	op.Basis.Ticket = turned
+	set, notice := p.update(rule, link, op.Basis)
+	if len(set) == 0 {
+		op.State, op.Reason = Superseded, orElse(notice, "the record says so already")
+		return op
+	}
+	op.Body = marshal(set)
+	return op
+}
+
+// ElevateAgain decides an elevation once more on the task and approvals that were
+// just read. An approval that is gone supersedes it; one that cannot be proven
+// any more parks it, and says so on the task.
+func (p Planner) ElevateAgain(rule *mapping.ElevationRule, link Link, op Op, task Task) (Op, Promise) {
+	ok, reason := rule.Matches(task.Row)
+	consent, why, at := Approvals(rule, task.Row, task.Approvals, task.Now)
+	if !ok || consent == NotAsked || consent == Forbidden {
+		if ok {
+			reason = why
+		}
+		op.State, op.Reason = Superseded, "not approved any more: "+reason
+		return op, Promise{}
+	}
+	fresh := p.elevate(rule, link, task, decided{consent, why, at})
+	fresh.Promised, fresh.Seq, fresh.Attempt, fresh.Begun = op.Promised, op.Seq, op.Attempt, op.Begun
+	if fresh.State == Parked {
+		return fresh, p.Refused(rule, link, fresh.Reason, task.Seen)
+	}
+	return fresh, Promise{}
+}
+
+// Missing says which fields an update still owes a record: none when it was done.
+func (p Planner) Missing(op Op, link Link, rec Record) bool {
+	rule := p.Rules.Ticket(op.Rule)
+	return rule != nil && p.updateAgain(rule, op, link, rec).State == Promised
+}

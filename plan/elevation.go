@@ -1,0 +1,181 @@
+package plan
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"bridge/mapping"
+)
+
+// Task is what the ITSM desk said about one task that asks for elevation.
+type Task struct {
+	Record
+	// Approvals are the approval rows of every object that the rule's fields belong to.
+	Approvals []Approval
+	// Now is the desk's time when they were read.
+	Now time.Time
+	// ParentOwes says that a record named by ticket_of still owes its ticket.
+	ParentOwes bool
+	// Gone says that the task cannot be read any more.
+	Gone bool
+}
+
+// Elevation is what the MMD side said about one elevation request.
+type Elevation struct {
+	ID     string
+	Closed time.Time
+	By     string
+	Gone   bool
+}
+
+// MatchElevation finds the elevation rule that takes a task: the first in file order.
+func (p Planner) MatchElevation(table string, row mapping.Row) (*mapping.ElevationRule, string) {
+	why := "no elevation rule reads " + table
+	for _, r := range p.Rules.Elevations {
+		if r.Table != table {
+			continue
+		}
+		ok, reason := r.Matches(row)
+		if ok {
+			return r, reason
+		}
+		why = r.Name + ": " + reason
+	}
+	return nil, why
+}
+
+// NewTask promises the elevation request of an approved task, and nothing before
+// it is approved.
+//
+//	consent    parent's ticket  result
+//	approved   there, or none   elevation.create
+//	approved   still owed       nothing yet: it waits for its ticket
+//	too late   any              parked, and said on the task
+//	unproven   any              parked, and said on the task: fail closed
+//	other      any              nothing
+func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (Promise, string) {
+	consent, why, at := Approvals(rule, task.Row, task.Approvals, task.Now)
+	if consent == NotAsked || consent == Forbidden {
+		return Promise{}, why
+	}
+	if story != nil && story.Link.MMD != "" && !at.After(story.Link.Linked) {
+		return Promise{}, "had its elevation for the approval that it has"
+	}
+	if task.ParentOwes {
+		return Promise{}, "waits for the ticket of its parent"
+	}
+	link := p.newLink(ElevationLink, rule.Name, task.Record, story)
+	op := p.elevate(rule, link, task, decided{consent, why, at})
+	if known(story, op) {
+		return Promise{}, why
+	}
+	out := Promise{Links: []Link{link}, Ops: []Op{op}, At: task.Seen}
+	if op.State == Parked {
+		out.Ops = append(out.Ops, p.report(rule.Report, link, "parked", "No elevation request was opened: "+op.Reason, task.Seen)...)
+	}
+	return out, why
+}
+
+// decided is what the approvals of a task came to, why, and when the one that counts was given.
+type decided struct {
+	consent Consent
+	why     string
+	at      time.Time
+}
+
+func (p Planner) elevate(rule *mapping.ElevationRule, link Link, task Task, d decided) Op {
+	generation := strconv.Itoa(link.Generation)
+	op := Op{
+		Key: key(ElevationCreate, link.Record, generation), Link: link.ID, Rule: rule.Name, Kind: ElevationCreate, State: Promised,
+		Mark: p.Pair.Mark(link.Record, ElevationCreate, generation, ""), Why: d.why, Promised: task.Seen, Due: task.Seen, Basis: p.basis(task.Record),
+	}
+	op.Basis.Rev = hash(op.Basis.Rev + strconv.Itoa(int(d.consent)) + d.at.String())
+	if d.consent != Approved {
+		op.State, op.Reason = Parked, task.Number()+": "+d.why
+		return op
+	}
+	draft := rule.Create(mapping.Input{Record: task.Row, TicketOf: task.TicketOf})
+	p.fill(&op, draft, "planOfAction", task.Number())
+	return op
+}
+
+// LinkedTask decides whether an open elevation is to be closed.
+//
+//	task             approval     age               result
+//	close.when holds any          any               close with what was done
+//	gone             –            any               close
+//	open             withdrawn    any               close
+//	open             stands       over close_after  close
+//	open             stands       below             nothing
+func (p Planner) LinkedTask(rule *mapping.ElevationRule, story Story, task Task) Promise {
+	link := story.Link
+	if link.MMD == "" || !link.Ended.IsZero() {
+		return Promise{}
+	}
+	actions, why := p.closes(rule, link, task)
+	if why == "" {
+		return Promise{}
+	}
+	generation := strconv.Itoa(link.Generation)
+	op := Op{
+		Key: key(ElevationClose, link.Record, generation), Link: link.ID, Rule: rule.Name, Kind: ElevationClose, State: Promised,
+		Why: why, Promised: task.Seen, Due: task.Seen, Body: marshal(map[string]string{"actionsTaken": actions}), Basis: Basis{Seen: task.Seen},
+	}
+	return Promise{Ops: []Op{op}, At: task.Seen}
+}
+
+func (p Planner) closes(rule *mapping.ElevationRule, link Link, task Task) (actions, why string) {
+	if task.Gone {
+		return "The task " + link.Number + " is gone", "the task cannot be read any more"
+	}
+	in := mapping.Input{Record: task.Row, TicketOf: task.TicketOf}
+	actions = rule.ActionsTaken(in)
+	if actions == "" {
+		actions = "Closed with the task " + link.Number
+	}
+	if ok, reason := rule.Closes(in); ok {
+		return actions, orElse(reason, "close.when holds")
+	}
+	consent, reason, _ := Approvals(rule, task.Row, task.Approvals, task.Now)
+	if consent == NotAsked || consent == Forbidden {
+		return "The approval was withdrawn", "the approval was withdrawn: " + reason
+	}
+	if rule.CloseAfter > 0 && task.Seen.Sub(link.Linked) > rule.CloseAfter {
+		return fmt.Sprintf("Closed after %s", rule.CloseAfter), fmt.Sprintf("open for longer than close_after %s", rule.CloseAfter)
+	}
+	return "", ""
+}
+
+// Opened says what follows from an elevation request that was opened: said on the task.
+func (p Planner) Opened(rule *mapping.ElevationRule, link Link, create Op, id string, now time.Time) Promise {
+	link = link.clone()
+	link.MMD, link.Linked, link.Moved, link.Notice = id, now, now, ""
+	device := create.Basis.Record["cmdb_ci.name"].Value
+	text := "Elevation request " + id + " was opened"
+	if device != "" {
+		text += " for " + device
+	}
+	return Promise{Links: []Link{link}, Ops: p.report(rule.Report, link, "opened", text+".", now), At: now}
+}
+
+// Refused says on the task that no elevation request could be opened.
+func (p Planner) Refused(rule *mapping.ElevationRule, link Link, reason string, now time.Time) Promise {
+	return Promise{Ops: p.report(rule.Report, link, "refused", "No elevation request was opened: "+reason, now), At: now}
+}
+
+// Closed says what follows from an elevation request that was closed: its link
+// ends, and the task hears of it.
+func (p Planner) Closed(rule *mapping.ElevationRule, link Link, how string, now time.Time) Promise {
+	link = link.clone()
+	link.Ended, link.Moved = now, now
+	ops := p.report(rule.Report, link, "closed", fmt.Sprintf("Elevation request %s was closed: %s", link.MMD, how), now)
+	return Promise{Links: []Link{link}, Ops: ops, At: now}
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

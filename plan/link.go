@@ -1,0 +1,111 @@
+package plan
+
+import (
+	"maps"
+	"time"
+)
+
+// LinkKind tells the two sorts of link apart: a record may have one of each.
+type LinkKind string
+
+// The kinds of link.
+const (
+	TicketLink    LinkKind = "ticket"
+	ElevationLink LinkKind = "elevation"
+)
+
+// Link is the lasting pair of one record and one ticket (or elevation request),
+// under one rule. It is written with the promise of its create, when it has no
+// MMD id yet.
+type Link struct {
+	ID     string
+	Kind   LinkKind
+	Rule   string
+	Table  string
+	Record string // sys_id
+	Number string
+	// MMD is the ticket's or elevation request's id; empty while its create is owed.
+	MMD string
+	// Generation counts the objects that one record had in turn.
+	Generation int
+	// Ended is when it ended; zero while it is open.
+	Ended time.Time
+	// Created is when it was promised, Linked when it got its MMD id, Moved when
+	// something last happened on either side.
+	Created time.Time
+	Linked  time.Time
+	Moved   time.Time
+	// Rev is the record's sys_mod_count that was last dealt with.
+	Rev string
+	// Base holds, by "record.FIELD" and "ticket.FIELD", what each side last said, and how often that has changed.
+	Base map[string]Baseline
+	// NotesDue is when the ticket's notes are to be read next, NotesWait the silence that led there.
+	NotesDue  time.Time
+	NotesWait time.Duration
+	// Twins are tickets that carry the link's mark and are not its ticket.
+	Twins []string
+	// Vanished lists marks of notes that were acknowledged and are not to be seen.
+	Vanished []string
+	// Notice is said about the link in status: empty when all is well.
+	Notice string
+	// Version rises with each write; an older one is refused.
+	Version int64
+}
+
+// Baseline is one side's last value of one field, its label, and its turn.
+type Baseline struct {
+	Value string
+	Label string `json:",omitempty"`
+	Turn  int    `json:",omitempty"`
+}
+
+// LinkID names the link of a record.
+func LinkID(kind LinkKind, record string) string { return string(kind) + "/" + record }
+
+// clone gives a copy that shares nothing, so that no observation changes its argument.
+func (l Link) clone() Link {
+	l.Base = maps.Clone(l.Base)
+	if l.Base == nil {
+		l.Base = map[string]Baseline{}
+	}
+	l.Twins = append([]string(nil), l.Twins...)
+	l.Vanished = append([]string(nil), l.Vanished...)
+	return l
+}
+
+// Note is a note or comment that was seen on one side of a link.
+type Note struct {
+	Link string
+	Side Side
+	// ID is its identity: a journal row's sys_id, or a ticket note's time, sender and ordinal among equals.
+	ID string
+	// Hash is of its visible text.
+	Hash string
+	// Mark is the one that it carries when it is the bridge's own.
+	Mark string
+	Seen time.Time
+}
+
+// LinkQuery selects links; the zero value selects all.
+type LinkQuery struct {
+	IDs     []string
+	Records []string
+	MMD     []string
+	Kind    LinkKind
+	Rule    string
+	Open    bool
+	// NotesDueBy selects open ticket links with an MMD id whose notes are due by then.
+	NotesDueBy time.Time
+}
+
+// OpQuery selects ops; the zero value selects all. They come in the order of Seq.
+type OpQuery struct {
+	Keys   []string
+	Links  []string
+	Marks  []string
+	States []State
+	Kinds  []Kind
+	Rule   string
+	// Owed selects ops that have not ended.
+	Owed bool
+}

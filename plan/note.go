@@ -1,0 +1,179 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"bridge/mapping"
+)
+
+// VendorNote is one note of a ticket, as it came.
+type VendorNote struct {
+	Sender string
+	Text   string
+	HTML   bool
+	At     time.Time
+	// Raw is the time as it was written: part of the note's identity.
+	Raw string
+}
+
+// seenNotes is what the ledger knows of the notes on one side of a link.
+type seenNotes struct {
+	ids map[string]string // identity -> hash of its text
+	// mine are the marks that the bridge wrote, taken those that a note already carries.
+	mine, taken map[string]bool
+}
+
+// seen gathers the notes of one side and the marks of the ops that write there.
+func (p Planner) seen(story Story, side Side, writes Kind) seenNotes {
+	s := seenNotes{ids: map[string]string{}, mine: map[string]bool{}, taken: map[string]bool{}}
+	for _, n := range story.Notes {
+		if n.Side != side {
+			continue
+		}
+		s.ids[n.ID] = n.Hash
+		if n.Mark != "" {
+			s.taken[n.Mark] = true
+		}
+	}
+	for _, op := range story.Ops {
+		if op.Kind == writes {
+			s.mine[op.Mark] = true
+		}
+	}
+	return s
+}
+
+func (s seenNotes) has(id string) bool { _, ok := s.ids[id]; return ok }
+
+// claim says whether a text is the bridge's own: its first line ends with a mark
+// that the ledger knows for this link, and no earlier note carries it. A later
+// one is a quotation by a person, and is mirrored.
+func (s seenNotes) claim(text string) string {
+	mark := MarkOf(text)
+	if mark == "" || !s.mine[mark] || s.taken[mark] {
+		return ""
+	}
+	s.taken[mark] = true
+	return mark
+}
+
+// LinkedNotes decides what a ticket's notes mean for its record: each new one that
+// is not the bridge's own becomes a work note, in order. An empty list proves
+// nothing.
+func (p Planner) LinkedNotes(rule *mapping.TicketRule, story Story, notes []VendorNote, now time.Time) Promise {
+	seen := p.seen(story, MMD, TicketNote)
+	link := story.Link.clone()
+	out := Promise{At: now}
+	equals := map[string]int{}
+	for _, n := range inOrder(notes) {
+		id := n.Raw + "|" + n.Sender
+		equals[id]++
+		id += "|" + strconv.Itoa(equals[id])
+		if seen.has(id) {
+			continue
+		}
+		text := plainNote(n)
+		note := Note{Link: link.ID, Side: MMD, ID: id, Hash: hash(text), Seen: now, Mark: seen.claim(text)}
+		out.Notes = append(out.Notes, note)
+		if note.Mark == "" {
+			out.Ops = append(out.Ops, p.recordNotes(rule, link, id, n, text, now)...)
+		}
+	}
+	p.vanished(&link, story, seen, len(notes) > 0, now)
+	p.silence(&link, len(out.Notes) > 0, now)
+	out.Links = []Link{link}
+	return out
+}
+
+// recordNotes gives the work notes for one vendor's note: several parts when it is long.
+func (p Planner) recordNotes(rule *mapping.TicketRule, link Link, id string, n VendorNote, text string, now time.Time) []Op {
+	in := mapping.Input{Note: mapping.Row{"text": {Value: text}, "author": {Value: n.Sender}, "sender": {Value: n.Sender}}}
+	if ok, _ := rule.TakeNote(in); !ok {
+		return nil
+	}
+	var out []Op
+	for i, piece := range parts(text, journalChars-200) {
+		part := strconv.Itoa(i + 1)
+		mark := p.Pair.Mark(link.Record, RecordNote, id, part)
+		body := forRecord(head(n.Sender, n.At, link.MMD, mark), piece)
+		out = append(out, Op{
+			Key: key(RecordNote, link.Record, id, part), Link: link.ID, Rule: rule.Name, Kind: RecordNote, State: Promised, Mark: mark,
+			Body: marshal(map[string]string{rule.NotesTo.Field: body}), Why: "note by " + n.Sender,
+			Promised: now, Due: now, Basis: Basis{Seen: now},
+		})
+	}
+	return out
+}
+
+// inOrder sorts notes by their time; equals keep the order of the list.
+func inOrder(notes []VendorNote) []VendorNote {
+	notes = slices.Clone(notes)
+	slices.SortStableFunc(notes, func(a, b VendorNote) int { return a.At.Compare(b.At) })
+	return notes
+}
+
+// silence sets when the notes are due next: one interval after something
+// happened, then after 2, 4, 8 … intervals, up to the bound.
+func (p Planner) silence(link *Link, moved bool, now time.Time) {
+	link.NotesWait *= 2
+	if moved || link.NotesWait <= 0 {
+		link.NotesWait = p.NotesEvery
+	}
+	if moved {
+		link.Moved = now
+	}
+	if p.NotesMax > 0 && link.NotesWait > p.NotesMax {
+		link.NotesWait = p.NotesMax
+	}
+	link.NotesDue = now.Add(link.NotesWait)
+}
+
+// vanished lists the notes that the vendor acknowledged and does not show: after
+// the settle delay, and only if the read is known to see.
+func (p Planner) vanished(link *Link, story Story, seen seenNotes, sees bool, now time.Time) {
+	if !sees {
+		return
+	}
+	link.Vanished = slices.DeleteFunc(link.Vanished, func(mark string) bool { return seen.taken[mark] })
+	for _, op := range story.Ops {
+		late := op.Kind == TicketNote && op.State == Done && !seen.taken[op.Mark] && now.Sub(op.Ended) > p.Settle
+		if late && !slices.Contains(link.Vanished, op.Mark) {
+			link.Vanished = append(link.Vanished, op.Mark)
+		}
+	}
+}
+
+// report gives the line that is said on the record about an event of its link.
+func (p Planner) report(field string, link Link, event, text string, now time.Time) []Op {
+	if field == "" {
+		return nil
+	}
+	item := "report/" + event + "/" + strconv.Itoa(link.Generation)
+	mark := p.Pair.Mark(link.Record, RecordNote, item, "1")
+	object := link.MMD
+	if object == "" {
+		object = link.Number
+	}
+	body := forRecord(head("bridge", now, object, mark), text)
+	return []Op{{
+		Key: key(RecordNote, link.Record, item, "1"), Link: link.ID, Rule: link.Rule, Kind: RecordNote, State: Promised, Mark: mark,
+		Body: marshal(map[string]string{field: body}), Why: fmt.Sprintf("report %s: %s", event, text), Promised: now, Due: now, Basis: Basis{Seen: now},
+	}}
+}
+
+// CarriesMark says that a ticket's note is the bridge's own with that mark.
+func CarriesMark(n VendorNote, mark string) bool { return mark != "" && MarkOf(plainNote(n)) == mark }
+
+// FieldsOf names the fields that a write to a record sets.
+func FieldsOf(op Op) []string {
+	var set map[string]string
+	if err := json.Unmarshal(op.Body, &set); err != nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(set))
+}

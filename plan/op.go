@@ -1,0 +1,101 @@
+package plan
+
+import (
+	"encoding/json"
+	"time"
+
+	"bridge/mapping"
+)
+
+// Kind says what an op writes.
+type Kind string
+
+// The kinds of op. Each is one request to one side.
+const (
+	TicketCreate    Kind = "ticket.create"
+	TicketNote      Kind = "ticket.note"
+	RecordNote      Kind = "record.note"
+	RecordUpdate    Kind = "record.update"
+	ElevationCreate Kind = "elevation.create"
+	ElevationClose  Kind = "elevation.close"
+)
+
+// Side is where ops of this kind are sent.
+func (k Kind) Side() Side {
+	if k == RecordNote || k == RecordUpdate {
+		return ITSM
+	}
+	return MMD
+}
+
+// Creates says that a second send would make a second object, not a second line in one.
+func (k Kind) Creates() bool { return k == TicketCreate || k == ElevationCreate }
+
+// State is where an op stands.
+//
+//	promised ─> begun ─> done | parked | promised (refused: sent again later)
+//	              └────> unknown ─ probe ─> done (found)
+//	                                  ├──> promised (absent long enough: sent once more)
+//	                                  └──> doubt (sent twice, found never)
+//	superseded, cancelled: ended without being sent
+type State string
+
+// The states of an op.
+const (
+	Promised   State = "promised"
+	Begun      State = "begun"
+	Unknown    State = "unknown"
+	Doubt      State = "doubt"
+	Parked     State = "parked"
+	Done       State = "done"
+	Superseded State = "superseded"
+	Cancelled  State = "cancelled"
+)
+
+// Ended says that nothing is owed any more.
+func (s State) Ended() bool { return s == Done || s == Superseded || s == Cancelled }
+
+// Op is one write that the bridge owes to one side.
+type Op struct {
+	// Key is made of identities, never of text: planning the same twice gives the same key.
+	Key  string
+	Link string
+	Rule string
+	Kind Kind
+	// Seq is the order of promises, given by the ledger.
+	Seq   int64
+	State State
+	// Mark is the reference that the write carries and is found again by; empty for plain updates.
+	Mark string
+	// Body is the request's payload, rendered again until begin, frozen from begin until a definite refusal.
+	Body   json.RawMessage
+	Frozen bool
+	// Why it is owed, and Reason why it is in its state, in words.
+	Why    string
+	Reason string
+	Basis  Basis
+	// Attempt counts begins; Probes counts looks since the last of them.
+	Attempt int
+	Probes  int
+
+	Promised time.Time
+	Begun    time.Time
+	// Waits is until when absence proves nothing.
+	Waits time.Time
+	// Due is when it is to be looked at next.
+	Due   time.Time
+	Ended time.Time
+	// Result is the id that the other side gave.
+	Result string
+}
+
+// Basis is the observation that an op was decided on, as it came.
+type Basis struct {
+	Seen time.Time
+	// Rev is a fingerprint of what was seen and of the rules: another one plans a parked op again.
+	Rev    string
+	Record mapping.Row `json:",omitempty"`
+	Ticket mapping.Row `json:",omitempty"`
+	// TicketOf answers ticket_of(path) as it stood.
+	TicketOf map[string]string `json:",omitempty"`
+}

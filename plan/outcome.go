@@ -1,0 +1,158 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+)
+
+// Outcome is how a call ended, in words: what it means for the op.
+type Outcome string
+
+// The outcomes of a call.
+const (
+	// WasDone: the reply shows it.
+	WasDone Outcome = "done"
+	// WasRefused: it was certainly not done, and may be tried again.
+	WasRefused Outcome = "refused"
+	// WasUnknown: it may have been done; it is looked for before it is sent again.
+	WasUnknown Outcome = "unknown"
+	// WasImpossible: it will never succeed as it was sent.
+	WasImpossible Outcome = "impossible"
+)
+
+// Reply is what came of one send.
+type Reply struct {
+	Outcome Outcome
+	// Reason says it in words; never with a secret.
+	Reason string
+	// After is how long the side asked to be left alone.
+	After time.Duration
+	// Complete says that a whole reply came, so that nothing can still be on its way.
+	Complete bool
+	At       time.Time
+}
+
+// Timing holds the delays of the protocol.
+type Timing struct {
+	// Budget is B: how long a call may take from begin, its inner retries included.
+	Budget time.Duration
+	// Settle is D: how long an effect may take to show.
+	Settle time.Duration
+	// Lag is the longest that one of our own creates took to show in a list.
+	Lag time.Duration
+}
+
+// The bounds of waiting.
+const (
+	leastWait  = 30 * time.Second
+	firstRetry = 2 * time.Second
+	lastRetry  = 15 * time.Minute
+)
+
+// settle is D, raised to three times the measured lag.
+func (t Timing) settle() time.Duration { return max(t.Settle, 3*t.Lag) }
+
+// wait is until when absence proves nothing: from begin B + D; from a complete
+// reply the shorter of D and 30s or three times the lag.
+func (t Timing) wait(op Op, r Reply) time.Time {
+	if r.Complete {
+		return r.At.Add(min(t.settle(), max(leastWait, 3*t.Lag)))
+	}
+	return op.Begun.Add(t.Budget + t.settle())
+}
+
+// probe is when to look next: after D/60, then at twice the distance each time,
+// and once when absence begins to count.
+func (t Timing) probe(op Op, now time.Time) time.Time {
+	next := now.Add(t.settle() / 60 << min(op.Probes, 6))
+	if now.Before(op.Waits) && next.After(op.Waits) {
+		return op.Waits
+	}
+	return next
+}
+
+// After gives an op that was sent its next state.
+//
+//	outcome      state     due
+//	done         done      –
+//	refused      promised  when the side says, else after 2s, 4s … 15m
+//	impossible   parked    when a person, its record or its rule says
+//	unknown      unknown   the first look
+func (t Timing) After(op Op, r Reply) Op {
+	op.Reason = r.Reason
+	switch r.Outcome {
+	case WasDone:
+		op.State, op.Ended = Done, r.At
+	case WasRefused:
+		op.State, op.Frozen = Promised, false
+		op.Due = r.At.Add(max(r.After, backoff(op.Attempt)))
+	case WasImpossible:
+		op.State, op.Frozen, op.Due = Parked, false, r.At
+	case WasUnknown:
+		op.State, op.Probes = Unknown, 0
+		op.Waits = t.wait(op, r)
+		op.Due = t.probe(op, r.At)
+	}
+	return op
+}
+
+// Look is what a probe saw.
+type Look struct {
+	// Found says that the write was done; ID is what it made.
+	Found bool
+	ID    string
+	// Sees says that the read is known to see: it shows something that is known to exist.
+	Sees bool
+	// Blind says why it is not.
+	Blind string
+	At    time.Time
+}
+
+// Looked gives an op that was looked for its next state.
+//
+//	found  sees  waited  sends so far        state
+//	yes    –     –       –                   done
+//	no     no    –       –                   unknown, looked for again
+//	no     yes   no      –                   unknown, looked for again
+//	no     yes   yes     one (not elevation) promised: sent once more
+//	no     yes   yes     two, or elevation   doubt: a person decides
+func (t Timing) Looked(op Op, look Look) Op {
+	op.Probes++
+	if op.Waits.IsZero() {
+		op.Waits = op.Begun.Add(t.Budget + t.settle())
+	}
+	switch {
+	case look.Found:
+		op.State, op.Ended, op.Result, op.Reason = Done, look.At, look.ID, "found by its mark; not sent again"
+		return op
+	case !look.Sees:
+		op.Reason = "not found, but that proves nothing: " + look.Blind
+	case look.At.Before(op.Waits):
+		op.Reason = fmt.Sprintf("not found; absence counts from %s", op.Waits.UTC().Format(time.RFC3339))
+	case op.Attempt >= sends(op.Kind):
+		op.State, op.Due = Doubt, look.At
+		op.Reason = fmt.Sprintf("sent %d×, found never: look on the other side, then retry or drop it", op.Attempt)
+		return op
+	default:
+		op.State, op.Due, op.Waits = Promised, look.At, time.Time{}
+		op.Reason = "absent for the settle delay: sent once more"
+		return op
+	}
+	op.State, op.Due = Unknown, t.probe(op, look.At)
+	return op
+}
+
+// sends is how often an op is sent by itself before a person is asked: an
+// elevation grants rights, so once.
+func sends(k Kind) int {
+	if k == ElevationCreate {
+		return 1
+	}
+	return 2
+}
+
+// backoff doubles from two seconds to a quarter of an hour.
+func backoff(attempt int) time.Duration {
+	wait := firstRetry << min(max(attempt-1, 0), 12)
+	return min(wait, lastRetry)
+}

@@ -1,0 +1,76 @@
+// Package plan decides what the bridge owes, and does nothing. It compares what
+// a side said about one object with what the ledger knows of its link, under the
+// rules of mappings.yaml, and returns the ops, baselines and notes to promise.
+// It reads no clock, opens nothing and logs nothing: same input, same ops, in
+// the same order.
+package plan
+
+import (
+	"bridge/mapping"
+	"time"
+)
+
+// Side is one of the two servers that the bridge stands between.
+type Side string
+
+// The two sides.
+const (
+	ITSM Side = "itsm"
+	MMD  Side = "mmd"
+)
+
+// Planner holds what every decision needs and nothing that changes between two of them.
+type Planner struct {
+	Rules *mapping.Rules
+	Pair  Pair
+	// NotesEvery is the poll interval: a ticket's notes are due one interval after
+	// something happened on either side, then after 2, 4, 8 … intervals of silence.
+	NotesEvery time.Duration
+	// NotesMax bounds that silence.
+	NotesMax time.Duration
+	// Settle is how long an effect may take to show: D of the protocol.
+	Settle time.Duration
+}
+
+// Promise is what one transaction writes: what is owed, what was learnt, and how
+// far the feed was read. All of it, or nothing.
+type Promise struct {
+	Links  []Link
+	Ops    []Op
+	Notes  []Note
+	Cursor *Cursor
+	// At is when it was decided.
+	At time.Time
+}
+
+// Add appends what another decision of the same transaction promises.
+func (p *Promise) Add(more Promise) {
+	p.Links = append(p.Links, more.Links...)
+	p.Ops = append(p.Ops, more.Ops...)
+	p.Notes = append(p.Notes, more.Notes...)
+}
+
+// Empty says that there is nothing to write.
+func (p Promise) Empty() bool {
+	return len(p.Links) == 0 && len(p.Ops) == 0 && len(p.Notes) == 0 && p.Cursor == nil
+}
+
+// Cursor is how far a feed was read. Another fingerprint (of table, query, when
+// and fields) makes it worthless: the feed is read from the start.
+type Cursor struct {
+	Feed        string
+	Fingerprint string
+	// Read is the instance's time up to which every row has been seen.
+	Read time.Time
+	// Full is when the last full scan began.
+	Full time.Time
+}
+
+// Hold stops a rule's creates until an operator accepts them.
+type Hold struct {
+	Rule   string
+	Reason string
+	Since  time.Time
+	// Accept is how many creates an operator has let through; 0 while nobody has.
+	Accept int
+}

@@ -1,0 +1,339 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"bridge/mapping"
+)
+
+// Record is what the ITSM desk said about one record, as it came.
+type Record struct {
+	Table string
+	Row   mapping.Row
+	Seen  time.Time
+	// Comments are its journal rows in the fields that its rule mirrors, oldest first.
+	Comments []Comment
+	// Correlated is the ticket that correlation_id names, looked up for a record without a link.
+	Correlated *Ticket
+	// TicketOf answers ticket_of(path): the ticket of the newest link of that record.
+	TicketOf map[string]string
+}
+
+// Comment is one journal row.
+type Comment struct {
+	ID      string
+	Element string
+	By      string
+	Text    string
+	At      time.Time
+}
+
+// ID is the record's sys_id, Number what people call it.
+func (r Record) ID() string { return r.Row["sys_id"].Value }
+
+// Number is what people call the record; its sys_id where it has no number.
+func (r Record) Number() string {
+	if n := r.Row["number"].Value; n != "" {
+		return n
+	}
+	return r.ID()
+}
+
+// Rev is the record's sys_mod_count: it rises with each change.
+func (r Record) Rev() string { return r.Row["sys_mod_count"].Value }
+
+// Story is what the ledger knows of one link.
+type Story struct {
+	Link  Link
+	Notes []Note
+	Ops   []Op
+}
+
+// Match finds the rule that takes a record: the first in file order whose query
+// and when hold. The reason says why that one, or why none; also names the rules
+// behind it that would have taken the record too.
+//
+//	first rule  second rule   taken by
+//	holds       –             first
+//	holds       holds too     first, the second is named
+//	fails       holds         second
+//	fails       fails         none, with each rule's reason
+func (p Planner) Match(table string, row mapping.Row) (rule *mapping.TicketRule, why string, also []string) {
+	var no []string
+	for _, r := range p.Rules.Tickets {
+		if r.Table != table {
+			continue
+		}
+		ok, reason := r.Matches(row)
+		switch {
+		case !ok:
+			no = append(no, r.Name+": "+reason)
+		case rule == nil:
+			rule, why = r, reason
+		default:
+			also = append(also, r.Name)
+		}
+	}
+	if rule == nil {
+		return nil, strings.Join(no, "; "), nil
+	}
+	return rule, why, also
+}
+
+// NewRecord promises the ticket of a record that has none, and behind it, in the
+// same transaction, its earlier comments. old is the record's link if it had one
+// before that never got a ticket.
+//
+//	correlation_id        ticket it names         result
+//	empty                 –                       ticket.create
+//	a ticket's id         carries our mark        adopted: linked, updated, nothing created
+//	anything else         –                       held: it is somebody else's
+func (p Planner) NewRecord(rule *mapping.TicketRule, why string, rec Record, story *Story) Promise {
+	link := p.newLink(TicketLink, rule.Name, rec, story)
+	p.baselines(rule, &link, rec.Row)
+	op := p.create(rule, link, rec)
+	op.Why = why
+	out := Promise{At: rec.Seen}
+	if named := rec.Row["correlation_id"].Value; named != "" {
+		if t := rec.Correlated; t != nil && MarkOf(t.Description) == op.Mark {
+			op.Basis.Record = rec.Row
+			return p.Linked(rule, link, op, *t)
+		}
+		op.State, op.Body = Parked, nil
+		op.Reason = fmt.Sprintf("correlation_id %q is not this bridge's: another integration seems to own %s", named, rec.Number())
+	}
+	if known(story, op) {
+		return p.waiting(rule, *story, rec)
+	}
+	out.Links, out.Ops = []Link{link}, []Op{op}
+	out.Add(p.comments(rule, Story{Link: link}, rec, rule.History))
+	return out
+}
+
+// known says that the ledger holds an op that was decided on the same.
+func known(story *Story, op Op) bool {
+	return story != nil && slices.ContainsFunc(story.Ops, func(o Op) bool {
+		return o.Key == op.Key && o.Basis.Rev == op.Basis.Rev && (!o.State.Ended() || o.Frozen)
+	})
+}
+
+// waiting promises the comments that came while a create is owed, and nothing when there are none.
+func (p Planner) waiting(rule *mapping.TicketRule, story Story, rec Record) Promise {
+	out := p.comments(rule, story, rec, true)
+	out.At = rec.Seen
+	return out
+}
+
+// newLink gives the link that a create is promised under: a new one, the one that
+// still has no MMD id, or a further generation of one that ended.
+func (p Planner) newLink(kind LinkKind, rule string, rec Record, story *Story) Link {
+	if story != nil {
+		link := story.Link.clone()
+		link.Rule, link.Ended, link.Moved, link.Rev = rule, time.Time{}, rec.Seen, rec.Rev()
+		if link.MMD != "" {
+			link.Generation, link.MMD, link.Linked = link.Generation+1, "", time.Time{}
+		}
+		return link
+	}
+	return Link{
+		ID: LinkID(kind, rec.ID()), Kind: kind, Rule: rule, Table: rec.Table, Record: rec.ID(), Number: rec.Number(),
+		Generation: 1, Created: rec.Seen, Moved: rec.Seen, Rev: rec.Rev(), Base: map[string]Baseline{},
+	}
+}
+
+// create gives the op that owes a record's ticket; parked when a required field is empty.
+func (p Planner) create(rule *mapping.TicketRule, link Link, rec Record) Op {
+	generation := strconv.Itoa(link.Generation)
+	op := Op{
+		Key: key(TicketCreate, link.Record, generation), Link: link.ID, Rule: rule.Name, Kind: TicketCreate, State: Promised,
+		Mark: p.Pair.Mark(link.Record, TicketCreate, generation, ""), Promised: rec.Seen, Due: rec.Seen, Basis: p.basis(rec),
+	}
+	draft := rule.Create(mapping.Input{Record: rec.Row, TicketOf: rec.TicketOf})
+	p.fill(&op, draft, "description", rec.Number())
+	return op
+}
+
+// fill gives an op its body, with the bridge's first line before one field; an op
+// that lacks a required field is parked instead.
+func (p Planner) fill(op *Op, draft mapping.Draft, field, number string) {
+	if len(draft.Lacks) > 0 {
+		var lacks []string
+		for _, l := range draft.Lacks {
+			lacks = append(lacks, l.String())
+		}
+		op.State, op.Body, op.Reason = Parked, nil, number+": "+strings.Join(lacks, "; ")
+		return
+	}
+	if text, ok := draft.Body[field].(string); ok {
+		draft.Body[field] = withMark(number, op.Mark, text)
+	}
+	op.Body = marshal(draft.Body)
+}
+
+// LinkedRecord decides what a linked record's move means for its ticket: new
+// comments are notes, and a mapped change is told.
+func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record) Promise {
+	out := p.comments(rule, story, rec, true)
+	link := story.Link.clone()
+	for _, field := range rule.TellTicket {
+		if op, ok := p.tell(&link, field, rec); ok {
+			op.Rule = rule.Name
+			out.Ops = append(out.Ops, op)
+		}
+	}
+	p.baselines(rule, &link, rec.Row)
+	if link.Rev != rec.Rev() || len(out.Ops) > 0 {
+		p.stir(&link, rec.Seen)
+	}
+	link.Rev = rec.Rev()
+	link.Number = rec.Number()
+	out.Links, out.At = []Link{link}, rec.Seen
+	return out
+}
+
+// stir makes the ticket's notes due one interval from now: something happened.
+func (p Planner) stir(link *Link, now time.Time) {
+	link.Moved, link.NotesWait = now, p.NotesEvery
+	if due := now.Add(p.NotesEvery); link.NotesDue.IsZero() || due.Before(link.NotesDue) {
+		link.NotesDue = due
+	}
+}
+
+// baselines writes down what the record's fields say that the rule compares.
+func (p Planner) baselines(rule *mapping.TicketRule, link *Link, row mapping.Row) {
+	for _, field := range append(slices.Clone(rule.TellTicket), rule.UpdateFields...) {
+		cell, ok := row[field]
+		if !ok {
+			continue
+		}
+		base := link.Base["record."+field]
+		base.Value = cell.Value
+		base.Label = label(cell)
+		link.Base["record."+field] = base
+	}
+}
+
+// tell gives the note that tells the ticket of a changed field, and counts the turn.
+func (p Planner) tell(link *Link, field string, rec Record) (Op, bool) {
+	base, known := link.Base["record."+field]
+	cell, readable := rec.Row[field]
+	if !known || !readable || base.Value == cell.Value {
+		return Op{}, false
+	}
+	was := base.Label
+	if was == "" {
+		was = "empty"
+	}
+	now := label(cell)
+	if now == "" {
+		now = "empty"
+	}
+	base.Turn++
+	link.Base["record."+field] = base
+	item := "tell/" + field + "/" + strconv.Itoa(base.Turn)
+	text := fmt.Sprintf("%s: %s, was %s", fieldName(field), now, was)
+	who, when := rec.Row["sys_updated_by"].Value, instanceTime(rec.Row["sys_updated_on"].Value, rec.Seen)
+	op := p.ticketNote(*link, item, "1", rec.Seen)
+	op.Body = marshal(map[string]any{"text": forTicket(head(who, when, link.Number, op.Mark), text)})
+	op.Why = "tell_ticket: " + field + " changed from " + was + " to " + now
+	return op, true
+}
+
+// comments promises a note for each comment that was not seen before and is not
+// the bridge's own. Without send they are only written down as seen.
+func (p Planner) comments(rule *mapping.TicketRule, story Story, rec Record, send bool) Promise {
+	seen := p.seen(story, ITSM, RecordNote)
+	var out Promise
+	for _, c := range rec.Comments {
+		if seen.has(c.ID) {
+			continue
+		}
+		note := Note{Link: story.Link.ID, Side: ITSM, ID: c.ID, Hash: hash(c.Text), Seen: rec.Seen}
+		if mark := seen.claim(c.Text); mark != "" {
+			note.Mark = mark
+			out.Notes = append(out.Notes, note)
+			continue
+		}
+		out.Notes = append(out.Notes, note)
+		in := mapping.Input{Record: rec.Row, Note: mapping.Row{
+			"text": {Value: c.Text}, "author": {Value: c.By}, "field": {Value: c.Element}, "at": {Value: c.At.UTC().Format(time.RFC3339)},
+		}}
+		ok, why := rule.SendNote(in)
+		if !ok || !send {
+			continue
+		}
+		if why == "" {
+			why = c.Element + " by " + c.By
+		}
+		pieces := parts(c.Text, ticketChars)
+		for i, piece := range pieces {
+			op := p.ticketNote(story.Link, c.ID, strconv.Itoa(i+1), rec.Seen)
+			op.Rule, op.Why, op.Basis.Rev = rule.Name, why, p.rev(rec.Row)
+			op.Body = marshal(map[string]any{"text": forTicket(head(c.By, c.At, rec.Number(), op.Mark), piece)})
+			out.Ops = append(out.Ops, op)
+		}
+	}
+	return out
+}
+
+func (p Planner) ticketNote(link Link, item, part string, now time.Time) Op {
+	return Op{
+		Key: key(TicketNote, link.Record, item, part), Link: link.ID, Kind: TicketNote, State: Promised,
+		Mark: p.Pair.Mark(link.Record, TicketNote, item, part), Promised: now, Due: now, Basis: Basis{Seen: now},
+	}
+}
+
+// basis keeps the observation that an op was decided on.
+func (p Planner) basis(rec Record) Basis {
+	return Basis{Seen: rec.Seen, Rev: p.rev(rec.Row), Record: rec.Row, TicketOf: rec.TicketOf}
+}
+
+// rev is a fingerprint of an observation and of the rules: another one decides anew.
+func (p Planner) rev(row mapping.Row) string {
+	return hash(string(marshal(row)) + p.Rules.Hash)
+}
+
+func key(kind Kind, identities ...string) string {
+	return string(kind) + "/" + strings.Join(identities, "/")
+}
+
+// marshal cannot fail on the plain values that it is given; a map's keys are sorted.
+func marshal(v any) json.RawMessage {
+	out, err := json.Marshal(v)
+	if err != nil {
+		return json.RawMessage(strconv.Quote(err.Error()))
+	}
+	return out
+}
+
+func hash(text string) string { return digest(text)[:16] }
+
+func label(c mapping.Cell) string {
+	if c.Display != "" {
+		return c.Display
+	}
+	return c.Value
+}
+
+// fieldName is a column's name as people read it: assignment_group is "Assignment group".
+func fieldName(column string) string {
+	words := strings.ReplaceAll(strings.TrimPrefix(column, "u_"), "_", " ")
+	if words == "" {
+		return column
+	}
+	return strings.ToUpper(words[:1]) + words[1:]
+}
+
+// instanceTime reads a raw ITSM time, which is UTC; an unreadable one is the time of reading.
+func instanceTime(raw string, otherwise time.Time) time.Time {
+	t, err := time.Parse(time.DateTime, raw)
+	if err != nil {
+		return otherwise.UTC()
+	}
+	return t
+}
