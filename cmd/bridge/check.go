@@ -26,13 +26,13 @@ func newCheck(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprint(a.stdout, problems.String())
+			a.say("%s", problems)
 			wrong := problems.Err() != nil || strict && len(problems) > 0
 			if wrong {
-				fmt.Fprintf(a.stdout, "\n%s. Nothing was sent; neither side was asked.\n", tally(problems))
+				a.say("\n%s. Nothing was sent; neither side was asked.\n", tally(problems))
 				return &failure{code: exitUsage}
 			}
-			fmt.Fprintf(a.stdout, "%s and %s are fine: %s; %s. Neither side was asked.\n",
+			a.say("%s and %s are fine: %s; %s. Neither side was asked.\n",
 				cfg.File, cfg.Mappings, ruleNames(rules), tally(problems))
 			return nil
 		},

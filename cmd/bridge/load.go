@@ -1,12 +1,11 @@
 package main
 
 import (
+	"crypto/rand"
 	"fmt"
 	"os"
 	"strings"
 	"time"
-
-	"crypto/rand"
 
 	"bridge/cmd/bridge/config"
 	"bridge/mapping"
@@ -31,9 +30,9 @@ func (a *app) load() (*config.Config, *mapping.Rules, error) {
 
 // loadRules reads the rules file that the config names.
 func loadRules(cfg *config.Config) (*mapping.Rules, mapping.Problems, error) {
-	src, err := os.ReadFile(cfg.Mappings)
+	src, err := cfg.Rules()
 	if err != nil {
-		return nil, nil, &failure{code: exitUsage, err: fmt.Errorf("%s: read the rules: %w", cfg.File, err)}
+		return nil, nil, err
 	}
 	rules, problems := mapping.Load(cfg.Mappings, src, cfg.Vars)
 	return rules, problems, nil

@@ -20,10 +20,9 @@ import (
 )
 
 func main() {
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	a := &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, env: os.LookupEnv,
-		now: time.Now, log: log, exit: os.Exit, run: newRunID(),
+		now: time.Now, log: newLog(os.Stderr), exit: os.Exit, run: newRunID(),
 	}
 	os.Exit(a.main(context.Background(), os.Args[1:]))
 }
@@ -54,15 +53,41 @@ func (a *app) main(ctx context.Context, args []string) int {
 	began := false
 	watch(root, &began)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitFine
 	}
 	code := codeOf(err, began)
-	if text := err.Error(); text != "" {
-		fmt.Fprintln(a.stderr, "bridge: "+strings.ReplaceAll(text, "\n", "\nbridge: "))
+	text := err.Error()
+	if began && code == exitUsage || text == "" {
+		// What is wrong with a file begins with its name and line, for editors.
+		a.tell("%s", lines(text))
+	} else {
+		a.tell("%s", lines(cmd.CommandPath()+": "+text))
 	}
 	return code
+}
+
+// say writes a result. A reader that went away has nobody to tell.
+func (a *app) say(format string, args ...any) { _, _ = fmt.Fprintf(a.stdout, format, args...) }
+
+// tell writes progress, and what went wrong.
+func (a *app) tell(format string, args ...any) { _, _ = fmt.Fprintf(a.stderr, format, args...) }
+
+// lines ends a text with one new line; an empty text has none.
+func lines(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.TrimRight(text, "\n") + "\n"
+}
+
+// newLog writes for people on a terminal, and JSON for what gathers logs elsewhere.
+func newLog(to *os.File) *slog.Logger {
+	if info, err := to.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		return slog.New(slog.NewTextHandler(to, nil))
+	}
+	return slog.New(slog.NewJSONHandler(to, nil))
 }
 
 // codeOf is the exit code of an error. Before a command begins, all that can be
@@ -96,7 +121,7 @@ func newRoot(a *app) *cobra.Command {
 		Long: "bridge is a connector between a ServiceNow desk and Microsoft Managed Desktop.\n" +
 			"bridge.yaml says where both are, mappings.yaml what becomes of which record.",
 		Version:      version,
-		SilenceUsage: true, SilenceErrors: true,
+		SilenceUsage: true, SilenceErrors: true, SuggestionsMinimumDistance: 2,
 		Args: commandKnown,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SetOut(a.stderr)

@@ -54,7 +54,7 @@ func (a *app) introduce(running *simulator.Running, dir string) error {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		return fmt.Errorf("write bridge.yaml: %w", err)
 	}
-	fmt.Fprintf(a.stdout, "itsm       %s\nmmd        %s\nauthority  %s\nca file    %s\nconfig     %s\n\n%s",
+	a.say("itsm       %s\nmmd        %s\nauthority  %s\nca file    %s\nconfig     %s\n\n%s",
 		running.ITSMURL, running.MMDURL, running.AuthorityURL, filepath.Join(dir, "ca.pem"), path, text)
 	return nil
 }

@@ -32,7 +32,7 @@ func newVersion(a *app) *cobra.Command {
 			case "json":
 				return json.NewEncoder(a.stdout).Encode(r)
 			case "text":
-				fmt.Fprintf(a.stdout, "bridge %s (%s, %s)\n", r.Version, r.Go, r.Platform)
+				a.say("bridge %s (%s, %s)\n", r.Version, r.Go, r.Platform)
 				return nil
 			}
 			return &failure{code: exitUsage, err: fmt.Errorf("-o %s is not known: text or json", output)}

@@ -4,6 +4,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -28,7 +29,8 @@ type Config struct {
 	// Store is the ledger's URL. It may hold a password: show StoreName instead.
 	Store string
 	// Mappings is the path of the rules file.
-	Mappings string
+	Mappings   string
+	mappingsAt place
 
 	Poll      Poll
 	Send      Send
@@ -154,6 +156,7 @@ func Parse(path string, src []byte, env func(string) (string, bool)) (*Config, e
 	}
 	r.auth("itsm", cfg.ITSM.Auth.Type, deskAuths())
 	r.auth("mmd", cfg.MMD.Auth.Type, vendorAuths())
+	cfg.mappingsAt = r.found["mappings"].at
 	cfg.ITSM.TLS = r.tls("itsm")
 	cfg.MMD.TLS = r.tls("mmd")
 	if err := r.problems.err(); err != nil {
@@ -186,6 +189,19 @@ func cause(err error) error {
 		return path.Err
 	}
 	return err
+}
+
+// Rules reads the rules file. Where it cannot be read, the line that names it is at fault.
+func (c Config) Rules() ([]byte, error) {
+	src, err := os.ReadFile(c.Mappings)
+	if err != nil {
+		at := c.mappingsAt
+		return nil, Problems{{
+			File: cmp.Or(at.source, c.File), Line: at.line, Column: at.column,
+			Message: fmt.Sprintf("the rules in %s cannot be read: %v", c.Mappings, cause(err)),
+		}}
+	}
+	return src, nil
 }
 
 // StoreName is the ledger's URL without its password.

@@ -1,7 +1,6 @@
 package config_test
 
 import (
-	"bridge/cmd/bridge/config"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"bridge/cmd/bridge/config"
 )
 
 // base is a bridge.yaml with nothing but what is needed.

@@ -1,0 +1,121 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"bridge/plan"
+)
+
+// Recover makes what was begun and not settled unknown: the process that sent it
+// is gone, and it is looked for before anything is sent again.
+func (l *Ledger) Recover(ctx context.Context, now time.Time) (int, error) {
+	var begun []plan.Op
+	for op, err := range l.Ops(ctx, plan.OpQuery{States: []plan.State{plan.Begun}}) {
+		if err != nil {
+			return 0, err
+		}
+		begun = append(begun, op)
+	}
+	for _, op := range begun {
+		op.State, op.Due, op.Reason = plan.Unknown, now, "the bridge stopped while it was being sent"
+		if _, err := l.Settle(ctx, op, plan.Promise{}); err != nil {
+			return 0, err
+		}
+	}
+	return len(begun), nil
+}
+
+// Hold stops a rule's creates.
+func (l *Ledger) Hold(ctx context.Context, h plan.Hold) error {
+	return l.put(ctx, "INSERT INTO holds (rule, doc) VALUES (?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc", h.Rule, encode(h))
+}
+
+// Release lets a rule's creates go on.
+func (l *Ledger) Release(ctx context.Context, rule string) error {
+	return l.put(ctx, "DELETE FROM holds WHERE rule = ?", rule)
+}
+
+// SetMeta writes a small fact.
+func (l *Ledger) SetMeta(ctx context.Context, key, value string) error {
+	return l.put(ctx, "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", key, value)
+}
+
+func (l *Ledger) put(ctx context.Context, statement string, args ...any) error {
+	return l.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, statement, args...)
+		return err
+	})
+}
+
+// Retry makes an op due now: what was parked or in doubt is sent again, on a
+// person's word, and what waits does not wait any longer. What it was decided on
+// is read again first.
+func (l *Ledger) Retry(ctx context.Context, key, reason string, now time.Time) error {
+	return l.byHand(ctx, key, []plan.State{plan.Parked, plan.Doubt, plan.Promised}, func(op *plan.Op) {
+		if op.State == plan.Parked {
+			op.Frozen = false
+		}
+		op.State, op.Due, op.Waits, op.Reason = plan.Promised, now, time.Time{}, "retried: "+reason
+		op.Basis.Seen = time.Time{}
+	})
+}
+
+// Drop cancels an op that was not sent, or that a person has looked for. It is
+// never promised again by itself.
+func (l *Ledger) Drop(ctx context.Context, key, reason string, now time.Time) error {
+	return l.byHand(ctx, key, []plan.State{plan.Parked, plan.Doubt, plan.Promised}, func(op *plan.Op) {
+		op.State, op.Ended, op.Frozen, op.Reason = plan.Cancelled, now, true, "dropped: "+reason
+	})
+}
+
+// byHand changes one op that waits for a person.
+func (l *Ledger) byHand(ctx context.Context, key string, states []plan.State, change func(*plan.Op)) error {
+	return l.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		op, err := readOp(tx.QueryRowContext(ctx, "SELECT seq, doc FROM ops WHERE key = ?", key))
+		if errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("there is no write %s in the ledger", key)
+		}
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(states, op.State) {
+			return fmt.Errorf("%s is %s: only what is parked, in doubt or waiting is changed by hand", key, op.State)
+		}
+		change(&op)
+		return setOp(ctx, tx, op, op.Attempt)
+	})
+}
+
+// Prune empties the bodies of ops that ended before a time: their story stays.
+func (l *Ledger) Prune(ctx context.Context, before time.Time) (int, error) {
+	var old []plan.Op
+	var full query
+	full.and("ended > 0 AND ended < ?", micros(before))
+	full.and(`doc LIKE '%"Body":{%'`)
+	for op, err := range l.opsWhere(ctx, full) {
+		if err != nil {
+			return 0, err
+		}
+		old = append(old, op)
+	}
+	for some := range slices.Chunk(old, many) {
+		err := l.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			for _, op := range some {
+				op.Body, op.Basis.Record, op.Basis.Ticket, op.Basis.TicketOf = nil, nil, nil, nil
+				if err := setOp(ctx, tx, op, op.Attempt); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return len(old), nil
+}

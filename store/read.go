@@ -1,0 +1,305 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"bridge/plan"
+)
+
+// many is how many values one statement names.
+const many = 500
+
+// query collects the conditions of one statement.
+type query struct {
+	where []string
+	args  []any
+}
+
+func (q *query) and(condition string, args ...any) {
+	q.where = append(q.where, condition)
+	q.args = append(q.args, args...)
+}
+
+// in adds a list, if there is one.
+func in[T ~string](q *query, column string, values []T) {
+	if values == nil {
+		return
+	}
+	marks := strings.TrimSuffix(strings.Repeat("?, ", len(values)), ", ")
+	args := make([]any, len(values))
+	for i, v := range values {
+		args[i] = string(v)
+	}
+	q.and(column+" IN ("+marks+")", args...)
+}
+
+func (q *query) sql(head, tail string) string {
+	if len(q.where) == 0 {
+		return head + tail
+	}
+	return head + " WHERE " + strings.Join(q.where, " AND ") + tail
+}
+
+// Links reads the links that a query selects, in the order of their ids.
+func (l *Ledger) Links(ctx context.Context, q plan.LinkQuery) iter.Seq2[plan.Link, error] {
+	return chunked(q.IDs, func(ids []string) iter.Seq2[plan.Link, error] {
+		return chunked(q.Records, func(records []string) iter.Seq2[plan.Link, error] {
+			return chunked(q.MMD, func(mmd []string) iter.Seq2[plan.Link, error] {
+				some := q
+				some.IDs, some.Records, some.MMD = ids, records, mmd
+				return l.links(ctx, some)
+			})
+		})
+	})
+}
+
+// chunked cuts a long list; a nil list is one chunk without a condition.
+func chunked[T any](list []string, read func([]string) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	if list == nil {
+		return read(nil)
+	}
+	return func(yield func(T, error) bool) {
+		for some := range slices.Chunk(list, many) {
+			for item, err := range read(some) {
+				if !yield(item, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (l *Ledger) links(ctx context.Context, q plan.LinkQuery) iter.Seq2[plan.Link, error] {
+	var s query
+	in(&s, "id", q.IDs)
+	in(&s, "record", q.Records)
+	in(&s, "mmd", q.MMD)
+	if q.Kind != "" {
+		s.and("kind = ?", string(q.Kind))
+	}
+	if q.Rule != "" {
+		s.and("rule = ?", q.Rule)
+	}
+	if q.Open || !q.NotesDueBy.IsZero() {
+		s.and("ended = 0")
+	}
+	if !q.NotesDueBy.IsZero() {
+		s.and("mmd != '' AND kind = ? AND notes_due <= ?", string(plan.TicketLink), micros(q.NotesDueBy))
+	}
+	return rows(ctx, l.read, list[plan.Link]{
+		head: "SELECT version, doc FROM links", key: "id", where: s,
+		last: func(link plan.Link) any { return link.ID }, number: func(link *plan.Link, version int64) { link.Version = version },
+	})
+}
+
+// Ops reads the ops that a query selects, in the order of their promises.
+func (l *Ledger) Ops(ctx context.Context, q plan.OpQuery) iter.Seq2[plan.Op, error] {
+	return chunked(q.Keys, func(keys []string) iter.Seq2[plan.Op, error] {
+		return chunked(q.Links, func(links []string) iter.Seq2[plan.Op, error] {
+			return chunked(q.Marks, func(marks []string) iter.Seq2[plan.Op, error] {
+				some := q
+				some.Keys, some.Links, some.Marks = keys, links, marks
+				return l.ops(ctx, some)
+			})
+		})
+	})
+}
+
+func (l *Ledger) ops(ctx context.Context, q plan.OpQuery) iter.Seq2[plan.Op, error] {
+	var s query
+	in(&s, "key", q.Keys)
+	in(&s, "link", q.Links)
+	in(&s, "mark", q.Marks)
+	in(&s, "state", q.States)
+	in(&s, "kind", q.Kinds)
+	if q.Rule != "" {
+		s.and("rule = ?", q.Rule)
+	}
+	if q.Owed {
+		s.and("ended = 0")
+	}
+	return l.opsWhere(ctx, s)
+}
+
+func (l *Ledger) opsWhere(ctx context.Context, where query) iter.Seq2[plan.Op, error] {
+	return rows(ctx, l.read, list[plan.Op]{
+		head: "SELECT seq, doc FROM ops", key: "seq", where: where,
+		last: func(op plan.Op) any { return op.Seq }, number: func(op *plan.Op, seq int64) { op.Seq = seq },
+	})
+}
+
+// page is how many rows are read before the caller sees them: a connection is not
+// held while the caller works, since it may want to write.
+const page = 1000
+
+// list is one list of documents with a number beside each.
+type list[T any] struct {
+	// head is the SELECT without its conditions; the list is in the order of key.
+	head, key string
+	where     query
+	// last gives the key of an item, from which the next page goes on.
+	last   func(T) any
+	number func(*T, int64)
+}
+
+// rows reads a list page by page, by key: what changes meanwhile shifts nothing.
+func rows[T any](ctx context.Context, db *sql.DB, l list[T]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for where := l.where; ; {
+			some, err := readPage(ctx, db, where.sql(l.head, fmt.Sprintf(" ORDER BY %s LIMIT %d", l.key, page)), where.args, l.number)
+			if err != nil {
+				var none T
+				yield(none, fmt.Errorf("read the ledger: %w", err))
+				return
+			}
+			for _, item := range some {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if len(some) < page {
+				return
+			}
+			where = query{where: slices.Clone(l.where.where), args: slices.Clone(l.where.args)}
+			where.and(l.key+" > ?", l.last(some[len(some)-1]))
+		}
+	}
+}
+
+func readPage[T any](ctx context.Context, db *sql.DB, statement string, args []any, number func(*T, int64)) ([]T, error) {
+	found, err := db.QueryContext(ctx, statement, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close() //nolint:errcheck // read to its end below
+	var out []T
+	for found.Next() {
+		var n int64
+		var doc []byte
+		var item T
+		if err := found.Scan(&n, &doc); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(doc, &item); err != nil {
+			return nil, err
+		}
+		number(&item, n)
+		out = append(out, item)
+	}
+	return out, found.Err()
+}
+
+func readOp(row *sql.Row) (plan.Op, error) {
+	var op plan.Op
+	var seq int64
+	var doc []byte
+	if err := row.Scan(&seq, &doc); err != nil {
+		return op, err
+	}
+	err := json.Unmarshal(doc, &op)
+	op.Seq = seq
+	return op, err
+}
+
+// Due lists the links that have an op to send or to look for, the oldest first.
+func (l *Ledger) Due(ctx context.Context, now time.Time) ([]string, error) {
+	found, err := l.read.QueryContext(ctx, "SELECT link FROM ops WHERE state IN ('promised', 'unknown') AND due <= ? GROUP BY link ORDER BY min(due), min(seq)", micros(now))
+	if err != nil {
+		return nil, fmt.Errorf("read what is due: %w", err)
+	}
+	defer found.Close() //nolint:errcheck // read to its end below
+	var out []string
+	for found.Next() {
+		var id string
+		if err := found.Scan(&id); err != nil {
+			return nil, err
+		}
+		out = append(out, id)
+	}
+	return out, found.Err()
+}
+
+// NextDue is when an op is to be sent or looked for next; zero: nothing waits.
+func (l *Ledger) NextDue(ctx context.Context) (time.Time, error) {
+	var due sql.NullInt64
+	err := l.read.QueryRowContext(ctx, "SELECT min(due) FROM ops WHERE state IN ('promised', 'unknown')").Scan(&due)
+	if err != nil || !due.Valid {
+		return time.Time{}, err
+	}
+	return time.UnixMicro(due.Int64).UTC(), nil
+}
+
+// Notes reads the notes that were seen on both sides of links.
+func (l *Ledger) Notes(ctx context.Context, links []string) ([]plan.Note, error) {
+	var out []plan.Note
+	for some := range slices.Chunk(links, many) {
+		var s query
+		in(&s, "link", some)
+		notes, err := readPage(ctx, l.read, s.sql("SELECT 0, doc FROM notes", " ORDER BY link, side, id"), s.args, func(*plan.Note, int64) {})
+		if err != nil {
+			return nil, fmt.Errorf("read notes: %w", err)
+		}
+		out = append(out, notes...)
+	}
+	return out, nil
+}
+
+// Cursor says how far a feed was read; the zero cursor: never.
+func (l *Ledger) Cursor(ctx context.Context, feed string) (plan.Cursor, error) {
+	c := plan.Cursor{Feed: feed}
+	var doc []byte
+	err := l.read.QueryRowContext(ctx, "SELECT doc FROM cursors WHERE feed = ?", feed).Scan(&doc)
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, nil
+	}
+	if err != nil {
+		return c, fmt.Errorf("read cursor %s: %w", feed, err)
+	}
+	return c, json.Unmarshal(doc, &c)
+}
+
+// Holds lists the rules whose creates are held.
+func (l *Ledger) Holds(ctx context.Context) ([]plan.Hold, error) {
+	out, err := readPage(ctx, l.read, "SELECT 0, doc FROM holds ORDER BY rule", nil, func(*plan.Hold, int64) {})
+	if err != nil {
+		return nil, fmt.Errorf("read which rules are held: %w", err)
+	}
+	return out, nil
+}
+
+// Meta reads a small fact; empty: it is not known.
+func (l *Ledger) Meta(ctx context.Context, key string) (string, error) {
+	var value string
+	err := l.read.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = ?", key).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return value, err
+}
+
+// Counts says how the ledger stands.
+func (l *Ledger) Counts(ctx context.Context, now time.Time) (plan.Counts, error) {
+	var c plan.Counts
+	err := l.read.QueryRowContext(ctx, `SELECT count(*),
+			count(*) FILTER (WHERE state = 'promised' AND due <= ?1), count(*) FILTER (WHERE state = 'promised' AND due > ?1),
+			count(*) FILTER (WHERE state IN ('begun', 'unknown')), count(*) FILTER (WHERE state = 'parked'), count(*) FILTER (WHERE state = 'doubt')
+		FROM ops WHERE ended = 0`, micros(now)).Scan(&c.Owed, &c.Due, &c.Waiting, &c.Unknown, &c.Parked, &c.Doubt)
+	if err != nil {
+		return c, fmt.Errorf("count what is owed: %w", err)
+	}
+	err = l.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM holds), count(*) FILTER (WHERE twins > 0), count(*) FILTER (WHERE vanished > 0),
+			count(*) FILTER (WHERE ended = 0), count(*) FILTER (WHERE ended != 0)
+		FROM links`).Scan(&c.Held, &c.Twins, &c.Vanished, &c.LinksOpen, &c.LinksEnded)
+	if err != nil {
+		return c, fmt.Errorf("count the links: %w", err)
+	}
+	return c, nil
+}

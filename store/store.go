@@ -1,0 +1,210 @@
+// Package store keeps the ledger: links, what is owed under them, notes that were
+// seen, and cursors, on SQLite. It writes each step durably or not at all, refuses
+// what was decided on an older state, and decides nothing itself.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver
+)
+
+// Config says where the ledger is, and who opens it.
+type Config struct {
+	// URL is sqlite:///ABSOLUTE, sqlite:RELATIVE or sqlite::memory:.
+	URL string
+	// Dir is what a relative path is relative to.
+	Dir string
+	// Worker takes the lock: one worker a ledger. Commands open it without.
+	Worker bool
+	// Holder names this process to another one that finds the lock held.
+	Holder string
+}
+
+// Ledger is the ledger on SQLite.
+type Ledger struct {
+	write, read *sql.DB
+	lock        *lock
+	queue       chan job
+	quit        chan struct{}
+	gone        chan struct{}
+}
+
+//go:embed migrations/*.sql
+var migrations embed.FS //nolint:gochecknoglobals // embedded files
+
+// Open opens the ledger, takes the lock if it is for a worker, and brings its
+// schema up to date. A newer schema than this program knows is refused.
+func Open(ctx context.Context, cfg Config) (*Ledger, error) {
+	file, err := path(cfg)
+	if err != nil {
+		return nil, err
+	}
+	l := &Ledger{queue: make(chan job), quit: make(chan struct{}), gone: make(chan struct{})}
+	if file != "" {
+		if err := l.prepare(file, cfg); err != nil {
+			return nil, err
+		}
+	}
+	if err := l.connect(ctx, file); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the ledger %s: %w", cfg.URL, err), l.unlock())
+	}
+	go l.writer()
+	return l, nil
+}
+
+// path reads the URL; an empty path is a ledger in memory.
+func path(cfg Config) (string, error) {
+	rest, ok := strings.CutPrefix(cfg.URL, "sqlite:")
+	switch {
+	case !ok:
+		return "", fmt.Errorf("store %q is not known: sqlite:///var/lib/bridge/bridge.db, or sqlite:bridge.db", redact(cfg.URL))
+	case rest == ":memory:":
+		return "", nil
+	case strings.HasPrefix(rest, "///"):
+		return filepath.Clean(rest[2:]), nil
+	case rest == "" || strings.HasPrefix(rest, "//"):
+		return "", fmt.Errorf("store %q names no file: sqlite:///var/lib/bridge/bridge.db, or sqlite:bridge.db", cfg.URL)
+	}
+	if filepath.IsAbs(rest) {
+		return filepath.Clean(rest), nil
+	}
+	return filepath.Join(cfg.Dir, rest), nil
+}
+
+// redact keeps a password out of an error about a URL.
+func redact(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "…"
+	}
+	return u.Redacted()
+}
+
+// prepare checks the folder, takes the lock and makes the file for its owner only.
+func (l *Ledger) prepare(file string, cfg Config) error {
+	folder := filepath.Dir(file)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return fmt.Errorf("the folder %s of the ledger does not exist", folder)
+	}
+	if name := networkFileSystem(folder); name != "" {
+		return fmt.Errorf("the ledger %s is on %s: SQLite's locks do not hold on a network file system", file, name)
+	}
+	if !cfg.Worker {
+		if _, err := os.Stat(file); err != nil {
+			return fmt.Errorf("there is no ledger %s yet: bridge run makes it", file)
+		}
+		return nil
+	}
+	held, err := takeLock(file+".lock", cfg.Holder)
+	if err != nil {
+		return err
+	}
+	l.lock = held
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return errors.Join(fmt.Errorf("make the ledger: %w", err), l.unlock())
+	}
+	return f.Close()
+}
+
+// connect opens one connection that writes and several that read.
+func (l *Ledger) connect(ctx context.Context, file string) error {
+	pragmas := "_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)&_pragma=journal_mode(WAL)&_txlock=immediate"
+	dsn := "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + pragmas
+	if file == "" {
+		dsn = "file::memory:?_pragma=foreign_keys(1)"
+	}
+	var err error
+	if l.write, err = sql.Open("sqlite", dsn); err != nil {
+		return err
+	}
+	l.write.SetMaxOpenConns(1)
+	l.write.SetMaxIdleConns(1)
+	l.read = l.write
+	if file != "" {
+		if l.read, err = sql.Open("sqlite", dsn); err != nil {
+			return err
+		}
+		l.read.SetMaxOpenConns(8)
+		l.read.SetMaxIdleConns(8)
+	}
+	return l.migrate(ctx)
+}
+
+// migrate applies the numbered files that the ledger has not seen, each in its own
+// transaction.
+func (l *Ledger) migrate(ctx context.Context) error {
+	var have int
+	if err := l.write.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
+		return err
+	}
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return err
+	}
+	if have > len(files) {
+		return fmt.Errorf("its schema is %d, this program knows %d: use a newer bridge", have, len(files))
+	}
+	for n := have; n < len(files); n++ {
+		text, err := fs.ReadFile(migrations, files[n])
+		if err != nil {
+			return err
+		}
+		if err := l.apply(ctx, string(text), n+1); err != nil {
+			return fmt.Errorf("migration %s: %w", filepath.Base(files[n]), err)
+		}
+	}
+	return nil
+}
+
+func (l *Ledger) apply(ctx context.Context, text string, number int) error {
+	tx, err := l.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	if _, err := tx.ExecContext(ctx, text); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", number)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Close ends the writer, closes the file and frees the lock.
+func (l *Ledger) Close() error {
+	close(l.quit)
+	<-l.gone
+	err := l.write.Close()
+	if l.read != l.write {
+		err = errors.Join(err, l.read.Close())
+	}
+	return errors.Join(err, l.unlock())
+}
+
+func (l *Ledger) unlock() error {
+	if l.lock == nil {
+		return nil
+	}
+	return l.lock.free()
+}
+
+// micros writes a time as the ledger keeps it.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}

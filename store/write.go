@@ -1,0 +1,261 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"bridge/plan"
+)
+
+// job is one write that waits for the writer: it has its own savepoint and its own
+// answer, and shares a commit with those that wait with it.
+type job struct {
+	ctx  context.Context
+	do   func(context.Context, *sql.Tx) error
+	done chan error
+}
+
+// most is how many writes share a commit.
+const most = 256
+
+// writer is the one that writes: it takes all that wait, commits once, and answers
+// all. So thousands of steps a second are durable on a few syncs.
+func (l *Ledger) writer() {
+	defer close(l.gone)
+	for {
+		select {
+		case <-l.quit:
+			return
+		case first := <-l.queue:
+			l.commit(l.gather(first))
+		}
+	}
+}
+
+func (l *Ledger) gather(first job) []job {
+	jobs := []job{first}
+	for len(jobs) < most {
+		select {
+		case j := <-l.queue:
+			jobs = append(jobs, j)
+		default:
+			return jobs
+		}
+	}
+	return jobs
+}
+
+// commit runs the jobs in one transaction; a job that fails takes only itself back.
+func (l *Ledger) commit(jobs []job) {
+	errs := make([]error, len(jobs))
+	err := func() error {
+		ctx := context.Background()
+		tx, err := l.write.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+		for i, j := range jobs {
+			if errs[i], err = savepoint(ctx, tx, j); err != nil {
+				return err
+			}
+		}
+		return tx.Commit()
+	}()
+	for i, j := range jobs {
+		if err != nil {
+			errs[i] = fmt.Errorf("write the ledger: %w", err)
+		}
+		j.done <- errs[i]
+	}
+}
+
+// savepoint runs one job; the first error is the job's, the second the transaction's.
+func savepoint(ctx context.Context, tx *sql.Tx, j job) (own, all error) {
+	if j.ctx.Err() != nil {
+		return j.ctx.Err(), nil
+	}
+	if _, err := tx.ExecContext(ctx, "SAVEPOINT job"); err != nil {
+		return nil, err
+	}
+	if own = j.do(ctx, tx); own != nil {
+		if _, err := tx.ExecContext(ctx, "ROLLBACK TO job"); err != nil {
+			return own, err
+		}
+	}
+	_, all = tx.ExecContext(ctx, "RELEASE job")
+	return own, all
+}
+
+// change queues a write and waits for its commit.
+func (l *Ledger) change(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
+	j := job{ctx: ctx, do: do, done: make(chan error, 1)}
+	select {
+	case l.queue <- j:
+		return <-j.done
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.quit:
+		return errors.New("the ledger is closed")
+	}
+}
+
+// Promise writes what was decided on an observation: all of it or nothing. It
+// gives the keys of the ops that were not there before.
+func (l *Ledger) Promise(ctx context.Context, p plan.Promise) (added []string, err error) {
+	err = l.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		added, err = promise(ctx, tx, p)
+		return err
+	})
+	return added, err
+}
+
+func promise(ctx context.Context, tx *sql.Tx, p plan.Promise) ([]string, error) {
+	for _, link := range p.Links {
+		if err := putLink(ctx, tx, link); err != nil {
+			return nil, err
+		}
+	}
+	var added []string
+	for _, op := range p.Ops {
+		is, err := putOp(ctx, tx, op)
+		if err != nil {
+			return nil, err
+		}
+		if is {
+			added = append(added, op.Key)
+		}
+	}
+	for _, n := range p.Notes {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO notes (link, side, id, doc) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc",
+			n.Link, n.Side, n.ID, encode(n)); err != nil {
+			return nil, fmt.Errorf("write note %s: %w", n.ID, err)
+		}
+	}
+	if p.Cursor != nil {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO cursors (feed, doc) VALUES (?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc", p.Cursor.Feed, encode(p.Cursor)); err != nil {
+			return nil, fmt.Errorf("write cursor %s: %w", p.Cursor.Feed, err)
+		}
+	}
+	return added, nil
+}
+
+// putLink writes a link if it is as it was when it was read.
+func putLink(ctx context.Context, tx *sql.Tx, link plan.Link) error {
+	was := link.Version
+	link.Version++
+	args := []any{link.Kind, link.Rule, link.Record, link.MMD, micros(link.Ended), micros(link.NotesDue), len(link.Twins), len(link.Vanished), link.Version, encode(link), link.ID}
+	var out sql.Result
+	var err error
+	if was == 0 {
+		out, err = tx.ExecContext(ctx, `INSERT INTO links (kind, rule, record, mmd, ended, notes_due, twins, vanished, version, doc, id)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`, args...)
+	} else {
+		out, err = tx.ExecContext(ctx, `UPDATE links SET kind = ?, rule = ?, record = ?, mmd = ?, ended = ?, notes_due = ?, twins = ?, vanished = ?, version = ?, doc = ?
+			WHERE id = ? AND version = ?`, append(args, was)...)
+	}
+	if err != nil {
+		return fmt.Errorf("write link %s (%s): %w", link.ID, link.MMD, err)
+	}
+	return moved(out, "link "+link.ID)
+}
+
+// moved turns a write that met nothing into ErrStale.
+func moved(out sql.Result, what string) error {
+	n, err := out.RowsAffected()
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return fmt.Errorf("%s: %w", what, plan.ErrStale)
+	}
+	return nil
+}
+
+// putOp promises an op. One that is known is decided anew only if it was never
+// sent, or definitely refused, and was decided on something else; what was sent
+// stays as it is.
+func putOp(ctx context.Context, tx *sql.Tx, op plan.Op) (added bool, err error) {
+	was, err := readOp(tx.QueryRowContext(ctx, "SELECT seq, doc FROM ops WHERE key = ?", op.Key))
+	if errors.Is(err, sql.ErrNoRows) {
+		_, err = tx.ExecContext(ctx, `INSERT INTO ops (key, link, rule, kind, state, mark, attempt, frozen, rev, due, ended, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			op.Key, op.Link, op.Rule, op.Kind, op.State, op.Mark, op.Attempt, op.Frozen, op.Basis.Rev, micros(op.Due), micros(op.Ended), encode(op))
+		if err != nil {
+			return false, fmt.Errorf("promise %s: %w", op.Key, err)
+		}
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", op.Key, err)
+	}
+	if was.Frozen || was.Basis.Rev == op.Basis.Rev || was.State == plan.Begun || was.State == plan.Unknown || was.State == plan.Doubt || was.State == plan.Done {
+		return false, nil
+	}
+	op.Seq, op.Attempt, op.Promised, op.Ended = was.Seq, was.Attempt, was.Promised, time.Time{}
+	return false, setOp(ctx, tx, op, was.Attempt)
+}
+
+// setOp writes an op over the one with its key and that attempt.
+func setOp(ctx context.Context, tx *sql.Tx, op plan.Op, attempt int) error {
+	out, err := tx.ExecContext(ctx, "UPDATE ops SET rule = ?, state = ?, mark = ?, attempt = ?, frozen = ?, rev = ?, due = ?, ended = ?, doc = ? WHERE key = ? AND attempt = ?",
+		op.Rule, op.State, op.Mark, op.Attempt, op.Frozen, op.Basis.Rev, micros(op.Due), micros(op.Ended), encode(op), op.Key, attempt)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", op.Key, err)
+	}
+	return moved(out, op.Key)
+}
+
+// Begin writes down that an op is about to be sent. It is durable when it returns.
+func (l *Ledger) Begin(ctx context.Context, op plan.Op, now time.Time) (plan.Op, error) {
+	was := op.Attempt
+	op.State, op.Attempt, op.Begun, op.Frozen, op.Probes, op.Waits = plan.Begun, was+1, now, true, 0, time.Time{}
+	err := l.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := standing(ctx, tx, op.Key, was, plan.Promised); err != nil {
+			return err
+		}
+		return setOp(ctx, tx, op, was)
+	})
+	return op, err
+}
+
+// standing checks that an op is in one of some states, at that attempt.
+func standing(ctx context.Context, tx *sql.Tx, key string, attempt int, states ...plan.State) error {
+	var state plan.State
+	var at int
+	if err := tx.QueryRowContext(ctx, "SELECT state, attempt FROM ops WHERE key = ?", key).Scan(&state, &at); err != nil {
+		return fmt.Errorf("read %s: %w", key, err)
+	}
+	for _, s := range states {
+		if s == state && at == attempt {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is %s at attempt %d: %w", key, state, at, plan.ErrStale)
+}
+
+// Settle writes down how an op stands now, and what follows from it.
+func (l *Ledger) Settle(ctx context.Context, op plan.Op, p plan.Promise) (added []string, err error) {
+	err = l.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := standing(ctx, tx, op.Key, op.Attempt, plan.Promised, plan.Begun, plan.Unknown, plan.Doubt, plan.Parked); err != nil {
+			return err
+		}
+		if err := setOp(ctx, tx, op, op.Attempt); err != nil {
+			return err
+		}
+		added, err = promise(ctx, tx, p)
+		return err
+	})
+	return added, err
+}
+
+func encode(v any) string {
+	out, err := json.Marshal(v)
+	if err != nil {
+		return "{}" // plain structs of texts, numbers and times cannot fail
+	}
+	return string(out)
+}
