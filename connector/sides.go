@@ -26,7 +26,7 @@ type Desk interface {
 
 // DeskWriter is what the loop writes on the ITSM side.
 type DeskWriter interface {
-	Update(ctx context.Context, table, id string, set map[string]string, fields []string) (itsm.Record, error)
+	Update(ctx context.Context, ask itsm.Ask, id string, set map[string]string) (itsm.Record, error)
 }
 
 // Tickets is what the loop reads of the vendor's tickets.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"bridge/itsm"
 	"bridge/mapping"
 	"bridge/mmd"
 	"bridge/plan"
@@ -77,7 +78,7 @@ func (p *pass) updateRecord(ctx context.Context, link plan.Link, op plan.Op) res
 	if err := json.Unmarshal(op.Body, &set); err != nil {
 		return p.impossible("the body is not a set of fields: " + err.Error())
 	}
-	reply, err := p.DeskWriter.Update(ctx, link.Table, link.Record, set, p.fieldsOf(link, set))
+	reply, err := p.DeskWriter.Update(ctx, p.replyOf(link, set), link.Record, set)
 	if err != nil {
 		return p.failed(err)
 	}
@@ -113,9 +114,11 @@ func ignores(op plan.Op, set map[string]string, link plan.Link, after mapping.Ro
 	return out
 }
 
-// fieldsOf is what a reply is asked for: what was set, and the revision.
-func (p *pass) fieldsOf(_ plan.Link, set map[string]string) []string {
-	return union([]string{"sys_id", "sys_mod_count", "sys_updated_on"}, slices.Sorted(maps.Keys(set)))
+// replyOf is what a reply is asked for: what was set, with its label if the rule
+// tells labels, and the revision.
+func (p *pass) replyOf(link plan.Link, set map[string]string) itsm.Ask {
+	rule := p.Planner.Rules.Ticket(link.Rule)
+	return itsm.Ask{Table: link.Table, Fields: slices.Sorted(maps.Keys(set)), Display: rule != nil && rule.Display}
 }
 
 func (p *pass) createElevation(ctx context.Context, op plan.Op) result {

@@ -205,22 +205,24 @@ func (c *Client) Get(ctx context.Context, ask Ask, id string) (Record, error) {
 	return body.Result, classify(err)
 }
 
-// Update patches one row with raw values and returns it as the reply shows it.
-func (c *Client) Update(ctx context.Context, table, id string, set map[string]string, fields []string) (Record, error) {
-	return c.write(ctx, http.MethodPatch, rowPath(table, id), table, set, fields)
+// Update patches one row with raw values and returns what was asked of it, as the
+// reply shows it.
+func (c *Client) Update(ctx context.Context, ask Ask, id string, set map[string]string) (Record, error) {
+	return c.write(ctx, http.MethodPatch, rowPath(ask.Table, id), ask, set)
 }
 
-// Create inserts one row with raw values and returns it as the reply shows it.
-func (c *Client) Create(ctx context.Context, table string, set map[string]string, fields []string) (Record, error) {
-	return c.write(ctx, http.MethodPost, "api/now/v2/table/"+url.PathEscape(table), table, set, fields)
+// Create inserts one row with raw values and returns what was asked of it, as the
+// reply shows it.
+func (c *Client) Create(ctx context.Context, ask Ask, set map[string]string) (Record, error) {
+	return c.write(ctx, http.MethodPost, "api/now/v2/table/"+url.PathEscape(ask.Table), ask, set)
 }
 
-func (c *Client) write(ctx context.Context, method, path, table string, set map[string]string, fields []string) (Record, error) {
+func (c *Client) write(ctx context.Context, method, path string, ask Ask, set map[string]string) (Record, error) {
 	var body struct {
 		Result Record          `json:"result"`
 		Error  json.RawMessage `json:"error"`
 	}
-	q := Ask{Table: table, Fields: fields}.values("", 1, 0)
+	table, q := ask.Table, ask.values("", 1, 0)
 	q.Del("sysparm_limit")
 	q.Set("sysparm_input_display_value", "false")
 	out, err := c.rest.Do(ctx, rest.Request{Method: method, Path: path, Name: "table/" + table, Query: q, Body: set, Into: &body})
