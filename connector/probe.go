@@ -138,7 +138,9 @@ func (p *pass) lookForNote(ctx context.Context, story plan.Story, op plan.Op) (p
 // lookForWorkNote reads the journal of the record and matches the mark.
 func (p *pass) lookForWorkNote(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
 	rows := 0
-	for entry, err := range p.Desk.Journal(ctx, []string{story.Link.Record}, plan.FieldsOf(op), time.Time{}) {
+	// Comments show that the journal can be read, where there is no work note yet.
+	elements := union(plan.FieldsOf(op), []string{"comments", "work_notes"})
+	for entry, err := range p.Desk.Journal(ctx, []string{story.Link.Record}, elements, time.Time{}) {
 		if err != nil {
 			return plan.Look{}, result{}, err
 		}

@@ -181,6 +181,9 @@ func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record)
 	out := p.comments(rule, story, rec, true)
 	link := story.Link.clone()
 	for _, field := range rule.TellTicket {
+		if ours(story.Ops, field, rec.Row[field].Value) {
+			continue // the answer was lost, not the write: it is no news
+		}
 		if op, ok := p.tell(&link, field, rec); ok {
 			op.Rule = rule.Name
 			out.Ops = append(out.Ops, op)
@@ -194,6 +197,20 @@ func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record)
 	link.Number = rec.Number()
 	out.Links, out.At = []Link{link}, rec.Seen
 	return out
+}
+
+// ours says that an update which was sent, and whose outcome is not known yet,
+// gives a field this value.
+func ours(ops []Op, field, value string) bool {
+	return slices.ContainsFunc(ops, func(op Op) bool {
+		if op.Kind != RecordUpdate || op.Attempt == 0 || op.State.Ended() {
+			return false
+		}
+		var set map[string]string
+		err := json.Unmarshal(op.Body, &set)
+		sent, asked := set[field]
+		return err == nil && asked && sent == value
+	})
 }
 
 // stir makes the ticket's notes due one interval from now: something happened.

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -143,5 +144,25 @@ func TestCheckNamesTheLineOfASlip(t *testing.T) {
 				t.Errorf("exit code %d\nstdout %s\nstderr %s", code, stdout, stderr)
 			}
 		})
+	}
+}
+
+func TestTheSimulatorWritesAConfigThatChecks(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "sim")
+	ctx, stop := context.WithCancel(t.Context())
+	stop() // it introduces itself, and ends
+	var out, errs strings.Builder
+	if code := main.Run(ctx, &out, &errs, nil, "sim", "--listen", "127.0.0.1:0", "--dir", dir, "--mappings", "../../mappings.yaml"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, errs.String())
+	}
+	for _, want := range []string{"itsm       https://127.0.0.1:", "ca file    " + dir + "/ca.pem\n", "\nitsm:\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("stdout lacks %q:\n%s", want, out.String())
+		}
+	}
+	out.Reset()
+	if code := main.Run(t.Context(), &out, &errs, nil, "check", "--config", filepath.Join(dir, "bridge.yaml")); code != 0 {
+		t.Errorf("check ends with %d: %s%s", code, out.String(), errs.String())
 	}
 }

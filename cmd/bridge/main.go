@@ -49,7 +49,7 @@ type ways struct{ itsm, mmd, authority http.RoundTripper }
 
 // main runs one command and gives its exit code.
 func (a *app) main(ctx context.Context, args []string) int {
-	root := newRoot(a)
+	root := newRoot(a) //nolint:contextcheck // cobra hands each command its context
 	began := false
 	watch(root, &began)
 	root.SetArgs(args)

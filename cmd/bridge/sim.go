@@ -13,48 +13,56 @@ import (
 )
 
 func newSim(a *app) *cobra.Command {
-	var listen, dir string
+	var listen, dir, rules string
 	var seed int64
 	cmd := &cobra.Command{
 		Use: "sim", Short: "Stand-ins for both sides and for the identity authority", Args: cobra.NoArgs,
 		Long: "Starts a desk, a vendor and an identity authority on one address, over TLS with a certificate\n" +
-			"of their own, and writes its CA and a bridge.yaml that leads to them. Ctrl-C ends it.",
+			"of their own, and writes its CA and a bridge.yaml that leads to them. One incident waits\n" +
+			"for its ticket. Ctrl-C ends it.",
 		Example: "  bridge sim --dir sim\n  bridge run --once --config sim/bridge.yaml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			if err := os.MkdirAll(dir, 0o700); err != nil {
-				return fmt.Errorf("make the folder for the simulator's files: %w", err)
-			}
-			running, err := simulator.Listen(simulator.New(simulator.Config{Seed: seed, Now: a.now}), listen)
+			world := simulator.New(simulator.Config{Seed: seed, Now: a.now})
+			world.Incident(world.Populate(), "Laptop does not start", nil)
+			running, err := world.Listen(ctx, listen)
 			if err != nil {
 				return fmt.Errorf("start the simulators: %w", err)
 			}
-			defer running.Close()
-			if err := a.introduce(running, dir); err != nil {
+			defer running.Close() //nolint:errcheck // all that it holds ends with it
+			if err := a.introduce(running, dir, rules); err != nil {
 				return err
 			}
 			<-ctx.Done()
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8443", "where the stand-ins listen")
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8443", "where the stand-ins listen; port 0 takes any")
 	cmd.Flags().StringVar(&dir, "dir", "sim", "where bridge.yaml and ca.pem are written")
-	cmd.Flags().Int64Var(&seed, "seed", 1, "the same seed gives the same faults")
+	cmd.Flags().StringVar(&rules, "mappings", "mappings.yaml", "the rules that the bridge.yaml names")
+	cmd.Flags().Int64Var(&seed, "seed", 1, "the same seed draws the same faults")
 	return cmd
 }
 
 // introduce writes the files that lead to the stand-ins, and says where all is.
-func (a *app) introduce(running *simulator.Running, dir string) error {
-	text, err := running.BridgeYAML(dir)
+func (a *app) introduce(running *simulator.Running, dir, rules string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the folder for the simulator's files: %w", err)
+	}
+	rules, err := filepath.Abs(rules)
+	if err != nil {
+		return fmt.Errorf("find the rules: %w", err)
+	}
+	path, err := running.WriteConfig(dir, rules)
 	if err != nil {
 		return fmt.Errorf("write the simulator's files: %w", err)
 	}
-	path := filepath.Join(dir, "bridge.yaml")
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		return fmt.Errorf("write bridge.yaml: %w", err)
+	text, err := os.ReadFile(path) //nolint:gosec // written a moment ago
+	if err != nil {
+		return fmt.Errorf("read the simulator's bridge.yaml: %w", err)
 	}
-	a.say("itsm       %s\nmmd        %s\nauthority  %s\nca file    %s\nconfig     %s\n\n%s",
-		running.ITSMURL, running.MMDURL, running.AuthorityURL, filepath.Join(dir, "ca.pem"), path, text)
+	a.say("itsm       %[1]s\nmmd        %[1]s/support/odata/v1/\nauthority  %[1]s/\nca file    %[2]s\nconfig     %[3]s\n\n%[4]s",
+		running.URL, filepath.Join(dir, "ca.pem"), path, text)
 	return nil
 }
