@@ -27,10 +27,8 @@ type Connector struct {
 // be written stops everything.
 func (c *Connector) Cycle(ctx context.Context) (Report, error) {
 	report := Report{Began: c.Now()}
-	for _, feed := range c.Poller.feeds() {
-		if err := c.Poller.read(ctx, feed, &report); err != nil {
-			return report, fmt.Errorf("read feed %s: %w", feed.name, err)
-		}
+	if err := c.Poller.Poll(ctx, &report); err != nil {
+		return report, err
 	}
 	err := c.Sender.Send(ctx, &report)
 	report.Took = c.Now().Sub(report.Began)

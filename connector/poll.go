@@ -41,6 +41,16 @@ type Poller struct {
 	Now     func() time.Time
 }
 
+// Poll reads every feed once, and promises what it means.
+func (p *Poller) Poll(ctx context.Context, report *Report) error {
+	for _, feed := range p.feeds() {
+		if err := p.read(ctx, feed, report); err != nil {
+			return fmt.Errorf("read feed %s: %w", feed.name, err)
+		}
+	}
+	return nil
+}
+
 // feed is one thing that is read in each cycle.
 type feed struct {
 	name string

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"bridge/plan"
+	"bridge/store"
 )
 
 // newRetry makes parked, doubtful and waiting ops due now.
@@ -34,7 +34,7 @@ func newRetry(a *app) *cobra.Command {
 					if err := ledger.Retry(cmd.Context(), key, reason, a.now()); err != nil {
 						return err
 					}
-					fmt.Fprintf(a.stdout, "%s is due now\n", key)
+					a.say("%s is due now\n", key)
 				}
 			}
 			return nil
@@ -45,7 +45,7 @@ func newRetry(a *app) *cobra.Command {
 }
 
 // opsNamed finds the ops that wait for a person, by key or by record number.
-func opsNamed(ctx context.Context, ledger ledger, name string) ([]string, error) {
+func opsNamed(ctx context.Context, ledger *store.Ledger, name string) ([]string, error) {
 	if strings.Contains(name, "/") {
 		return []string{name}, nil
 	}
@@ -96,7 +96,7 @@ func newResume(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) resume(ctx context.Context, ledger ledger, rule string, accept int) error {
+func (a *app) resume(ctx context.Context, ledger *store.Ledger, rule string, accept int) error {
 	holds, err := ledger.Holds(ctx)
 	if err != nil {
 		return err
@@ -123,9 +123,6 @@ func (a *app) resume(ctx context.Context, ledger ledger, rule string, accept int
 	if err := ledger.Release(ctx, rule); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "rule %s goes on: %d creates will be sent\n", rule, waiting)
+	a.say("rule %s goes on: %d creates will be sent\n", rule, waiting)
 	return nil
 }
-
-// errorsAs is errors.As for a *failure.
-func errorsAs(err error, f **failure) bool { return errors.As(err, f) }

@@ -134,7 +134,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetVersionTemplate("bridge {{ .Version }}\n")
 	root.PersistentFlags().StringVar(&a.configPath, "config", a.defaultConfig(), "where both sides are, or $BRIDGE_CONFIG")
 	root.AddCommand(
-		newRun(a), newStatus(a), newRetry(a), newResume(a),
+		newRun(a), newPlan(a), newStatus(a), newRetry(a), newResume(a), newHealth(a), newDemo(a),
 		newCheck(a), newSim(a), newVersion(a), newExitCodes(),
 	)
 	return root

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,9 +23,9 @@ import (
 type bridge struct {
 	config *config.Config
 	rules  *mapping.Rules
-	ledger store.Ledger
-	itsm   *itsm.Client
-	mmd    *mmd.Client
+	ledger *store.Ledger
+	desk   *itsm.Client
+	vendor *mmd.Client
 	loop   *connector.Connector
 	calls  *calls
 }
@@ -38,20 +39,29 @@ func (a *app) open(ctx context.Context, worker bool) (*bridge, error) {
 	}
 	b := &bridge{config: cfg, rules: rules, calls: &calls{}}
 	if err := a.connect(b); err != nil {
-		return nil, err
+		return nil, &failure{code: exitUsage, err: err}
 	}
 	if b.ledger, err = a.openLedger(ctx, cfg, worker); err != nil {
 		return nil, err
+	}
+	if err := rulesOfLinks(ctx, rules, b.ledger); err != nil {
+		return nil, errors.Join(err, b.ledger.Close())
 	}
 	b.loop = a.wire(b)
 	return b, nil
 }
 
-// Close closes the ledger.
-func (b *bridge) Close() error { return b.ledger.Close() }
+// openForReading opens the ledger beside a running service: without its lock.
+func (a *app) openForReading(ctx context.Context) (*store.Ledger, error) {
+	cfg, _, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	return a.openLedger(ctx, cfg, false)
+}
 
 // openLedger opens the ledger and binds it to its pair of instances, for ever.
-func (a *app) openLedger(ctx context.Context, cfg *config.Config, worker bool) (store.Ledger, error) {
+func (a *app) openLedger(ctx context.Context, cfg *config.Config, worker bool) (*store.Ledger, error) {
 	ledger, err := store.Open(ctx, store.Config{URL: cfg.Store, Dir: cfg.Dir, Worker: worker, Holder: a.holder()})
 	if err != nil {
 		return nil, err
@@ -63,7 +73,7 @@ func (a *app) openLedger(ctx context.Context, cfg *config.Config, worker bool) (
 	case was == "":
 		err = ledger.SetMeta(ctx, "bound", bound)
 	case was != bound:
-		err = &failure{code: exitUsage, err: fmt.Errorf("the ledger %s belongs to %s and cannot serve %s", cfg.Store, was, bound)}
+		err = &failure{code: exitUsage, err: fmt.Errorf("the ledger %s belongs to %s and cannot serve %s", cfg.StoreName(), was, bound)}
 	}
 	if err != nil {
 		return nil, errors.Join(err, ledger.Close())
@@ -71,29 +81,63 @@ func (a *app) openLedger(ctx context.Context, cfg *config.Config, worker bool) (
 	return ledger, nil
 }
 
+// rulesOfLinks refuses to start while a rule with open links is not in the file:
+// what becomes of them has to be said.
+func rulesOfLinks(ctx context.Context, rules *mapping.Rules, ledger *store.Ledger) error {
+	gone := map[string]int{}
+	for link, err := range ledger.Links(ctx, plan.LinkQuery{Open: true}) {
+		if err != nil {
+			return err
+		}
+		if link.Kind == plan.TicketLink && rules.Ticket(link.Rule) == nil || link.Kind == plan.ElevationLink && rules.Elevation(link.Rule) == nil {
+			gone[link.Rule]++
+		}
+	}
+	for name, n := range gone {
+		return &failure{code: exitUsage, err: fmt.Errorf("rule %q has %d open links and is not in the rules file: add was: [%s] to the rule that takes them", name, n, name)}
+	}
+	return nil
+}
+
 // connect makes the two clients.
 func (a *app) connect(b *bridge) error {
 	cfg := b.config
-	desk, err := itsm.New(itsm.Config{
-		URL: cfg.ITSM.URL, Auth: deskAuth(cfg), Transport: a.transport(cfg.ITSM.TLS, a.ways.itsm),
-		Observe: b.calls.itsm, Now: a.now,
+	var err error
+	b.desk, err = itsm.New(itsm.Config{
+		URL: cfg.ITSM.URL, Transport: way(a.ways.itsm, cfg.ITSM.TLS), Observe: b.calls.itsm, Now: a.now,
+		Auth: itsm.Auth{
+			Type: cfg.ITSM.Auth.Type, Username: cfg.ITSM.Auth.Username, Password: cfg.ITSM.Auth.Password.Reveal(),
+			ClientID: cfg.ITSM.Auth.ClientID, ClientSecret: cfg.ITSM.Auth.ClientSecret.Reveal(), Key: cfg.ITSM.Auth.Key.Reveal(),
+		},
 	})
 	if err != nil {
 		return fmt.Errorf("itsm: %w", err)
 	}
-	authority := a.transport(cfg.MMD.TLS, a.ways.authority)
-	tokens, err := vendorTokens(cfg, &http.Client{Transport: authority, Timeout: time.Minute})
+	if cfg.MMD.Auth.Type != "client_secret" {
+		return fmt.Errorf("mmd.auth.type %s is not built yet: use client_secret", cfg.MMD.Auth.Type)
+	}
+	tokens, err := mmd.NewApplicationTokens(mmd.Application{
+		Authority: cfg.MMD.Auth.Authority, Tenant: cfg.MMD.Tenant, ClientID: cfg.MMD.Auth.ClientID, Secret: cfg.MMD.Auth.ClientSecret.Reveal(),
+		Scopes: cfg.MMD.Auth.Scopes, HTTP: &http.Client{Transport: way(a.ways.authority, cfg.MMD.TLS), Timeout: time.Minute},
+	}, a.now)
 	if err != nil {
 		return fmt.Errorf("mmd.auth: %w", err)
 	}
-	vendor, err := mmd.New(mmd.Config{
-		URL: cfg.MMD.URL, Tenant: cfg.MMD.Tenant, Token: tokens, Transport: a.transport(cfg.MMD.TLS, a.ways.mmd), Observe: b.calls.mmd,
+	b.vendor, err = mmd.New(mmd.Config{
+		URL: cfg.MMD.URL, Tenant: cfg.MMD.Tenant, Tokens: tokens, Transport: way(a.ways.mmd, cfg.MMD.TLS), Observe: b.calls.mmd, Now: a.now,
 	})
 	if err != nil {
 		return fmt.Errorf("mmd: %w", err)
 	}
-	b.itsm, b.mmd = desk, vendor
 	return nil
+}
+
+// way is the way to a side: over TLS, unless a stand-in is there.
+func way(standIn http.RoundTripper, config *tls.Config) http.RoundTripper {
+	if standIn != nil {
+		return standIn
+	}
+	return rest.Transport(config)
 }
 
 // wire is the wiring diagram of the loop.
@@ -106,24 +150,16 @@ func (a *app) wire(b *bridge) *connector.Connector {
 	return &connector.Connector{
 		Now: a.now, Log: a.log,
 		Poller: connector.Poller{
-			Desk: b.itsm, Tickets: b.mmd.Tickets, Elevations: b.mmd.Elevations, Ledger: b.ledger, Planner: planner,
+			Desk: b.desk, Tickets: b.vendor.Tickets, Elevations: b.vendor.Elevations, Ledger: b.ledger, Planner: planner,
 			FullScan: cfg.Poll.FullScan, Creates: cfg.Limits.Creates, Readers: cfg.Send.MMD, Log: a.log, Now: a.now,
 		},
 		Sender: connector.Sender{
-			Desk: b.itsm, DeskWriter: b.itsm,
-			Tickets: b.mmd.Tickets, TicketWriter: b.mmd.Tickets, Elevations: b.mmd.Elevations, ElevationWriter: b.mmd.Elevations,
+			Desk: b.desk, DeskWriter: b.desk,
+			Tickets: b.vendor.Tickets, TicketWriter: b.vendor.Tickets, Elevations: b.vendor.Elevations, ElevationWriter: b.vendor.Elevations,
 			Ledger: b.ledger, Planner: planner,
 			Timing:      plan.Timing{Budget: cfg.Send.Budget, Settle: cfg.Send.Settle},
 			Concurrency: map[plan.Side]int{plan.ITSM: cfg.Send.ITSM, plan.MMD: cfg.Send.MMD},
 			Fresh:       cfg.Send.Fresh, Log: a.log, Now: a.now,
 		},
 	}
-}
-
-// transport is the way to a side: over TLS, unless a simulator stands in for it.
-func (a *app) transport(_ any, way http.RoundTripper) http.RoundTripper {
-	if way != nil {
-		return way
-	}
-	return rest.Transport(nil)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -22,15 +23,17 @@ import (
 // calls counts the requests of a run, by side.
 type calls struct{ desk, vendor atomic.Int64 }
 
-func (c *calls) itsm(call rest.Call) { c.desk.Add(int64(max(call.Attempts, 1))) }
-func (c *calls) mmd(call rest.Call)  { c.vendor.Add(int64(max(call.Attempts, 1))) }
+func (c *calls) itsm(rest.Call) { c.desk.Add(1) }
+func (c *calls) mmd(rest.Call)  { c.vendor.Add(1) }
 
 func newRun(a *app) *cobra.Command {
 	var once bool
 	var okExit []int
 	cmd := &cobra.Command{
-		Use: "run", Short: "Poll both sides and send what is owed, until told to stop",
-		Args: cobra.NoArgs,
+		Use: "run", Short: "Poll both sides and send what is owed, until told to stop", Args: cobra.NoArgs,
+		Long: "Polls both sides and sends what is owed until SIGTERM or SIGINT; what is in flight then is finished\n" +
+			"or handed back. With --once it does one full cycle for a scheduler, and its last line says what it did.",
+		Example: "  bridge run --config /etc/bridge/bridge.yaml\n  bridge run --once --ok-exit 3,4",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b, err := a.open(cmd.Context(), true)
 			if err != nil {
@@ -41,10 +44,7 @@ func newRun(a *app) *cobra.Command {
 			} else {
 				err = a.serve(cmd.Context(), b)
 			}
-			if closed := b.Close(); err == nil && closed != nil {
-				err = fmt.Errorf("close the ledger: %w", closed)
-			}
-			return okay(err, okExit)
+			return okay(errors.Join(err, b.ledger.Close()), okExit)
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "one full cycle: read everything due, send until nothing is due now, exit")
@@ -54,8 +54,7 @@ func newRun(a *app) *cobra.Command {
 
 // okay turns the exit codes that an operator counts as well into 0.
 func okay(err error, okExit []int) error {
-	var f *failure
-	if errorsAs(err, &f) && slices.Contains(okExit, f.code) {
+	if f, ok := errors.AsType[*failure](err); ok && slices.Contains(okExit, f.code) {
 		return nil
 	}
 	return err
@@ -63,6 +62,8 @@ func okay(err error, okExit []int) error {
 
 // runOnce is one full cycle, and its summary as the last line of stdout.
 func (a *app) runOnce(ctx context.Context, b *bridge) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	b.loop.Poller.Ahead = b.config.Poll.Interval
 	if _, err := b.ledger.Recover(ctx, a.now()); err != nil {
 		return err
@@ -71,15 +72,15 @@ func (a *app) runOnce(ctx context.Context, b *bridge) error {
 	if err != nil {
 		return err
 	}
-	counts, err := b.ledger.Counts(ctx, a.now())
+	counts, err := b.ledger.Counts(context.WithoutCancel(ctx), a.now())
 	if err != nil {
 		return err
 	}
 	for _, why := range concerns(report, counts) {
-		fmt.Fprintln(a.stderr, why)
+		a.tell("%s\n", why)
 	}
 	code := exitCode(report, counts)
-	fmt.Fprintln(a.stdout, summary(a.run, report, counts, b.calls, code))
+	a.say("%s\n", summary(a.run, report, counts, b.calls, code))
 	if code == exitFine {
 		return nil
 	}
@@ -91,24 +92,36 @@ func (a *app) serve(ctx context.Context, b *bridge) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, func() {
-		stop() // the next signal is the runtime's, or ours below
 		second := make(chan os.Signal, 1)
 		signal.Notify(second, os.Interrupt, syscall.SIGTERM)
 		<-second
 		a.exit(exitInterrupted)
 	})
-	served, err := a.listen(ctx, b)
+	well := &wellness{interval: b.config.Poll.Interval, budget: b.config.Send.Budget, now: a.now}
+	well.beat()
+	served, err := listen(ctx, b.config, well)
 	if err != nil {
-		return err
+		return &failure{code: exitUsage, err: err}
 	}
 	defer served.close()
-	fmt.Fprintf(a.stderr, "bridge runs: %s ⇄ %s, every %s\n", b.config.ITSM.URL.Host, b.config.MMD.URL.Host, b.config.Poll.Interval)
+	a.tell("bridge runs: %s and %s, every %s\n", b.config.ITSM.URL.Host, b.config.MMD.URL.Host, b.config.Poll.Interval)
 	return b.loop.Run(ctx, b.config.Poll.Interval, func(report connector.Report, err error) {
-		served.told(report, err)
+		well.beat()
 		if err != nil && ctx.Err() == nil {
-			fmt.Fprintln(a.stderr, "cycle:", err)
+			a.tell("cycle: %v\n", err)
 		}
+		for _, hold := range report.Held {
+			a.tell("rule %s is held: %s\n", hold.Rule, hold.Reason)
+		}
+		a.prune(ctx, b)
 	})
+}
+
+// prune empties what is older than it may be kept.
+func (a *app) prune(ctx context.Context, b *bridge) {
+	if _, err := b.ledger.Prune(ctx, a.now().Add(-b.config.Retention.Bodies)); err != nil && ctx.Err() == nil {
+		a.tell("prune the ledger: %v\n", err)
+	}
 }
 
 // summary is the last line of a run: the same keys, always.
@@ -138,7 +151,7 @@ func summary(run string, r connector.Report, c plan.Counts, calls *calls, code i
 //
 //	1  a side could not be read at all, or its credentials were refused
 //	3  else something is parked, held, in doubt, a twin or vanished
-//	4  else something waits or is unknown
+//	4  else something waits, is unknown or was not read
 //	0  else
 func exitCode(r connector.Report, c plan.Counts) int {
 	switch {
@@ -154,8 +167,7 @@ func exitCode(r connector.Report, c plan.Counts) int {
 
 // concerns says in a line each what keeps a run from being fine.
 func concerns(r connector.Report, c plan.Counts) []string {
-	var out []string
-	out = append(out, r.Unread...)
+	out := slices.Clone(r.Unread)
 	for _, side := range []plan.Side{plan.ITSM, plan.MMD} {
 		if err := r.Refused[side]; err != nil {
 			out = append(out, fmt.Sprintf("%s refused the credentials: %v", side, err))
@@ -166,7 +178,7 @@ func concerns(r connector.Report, c plan.Counts) []string {
 	}
 	add := func(n int, what string) {
 		if n > 0 {
-			out = append(out, fmt.Sprintf("%d %s: bridge status", n, what))
+			out = append(out, fmt.Sprintf("%d %s: bridge status says which", n, what))
 		}
 	}
 	add(c.Parked, "parked")
@@ -175,4 +187,3 @@ func concerns(r connector.Report, c plan.Counts) []string {
 	add(c.Vanished, "with a vanished note")
 	return out
 }
-

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bridge/plan"
+	"bridge/store"
 )
 
 // standing is what status shows, and what it prints as JSON.
@@ -63,7 +64,7 @@ func newStatus(a *app) *cobra.Command {
 }
 
 // standing reads from the ledger what a person wants to know first.
-func (a *app) standing(ctx context.Context, ledger ledger) (standing, error) {
+func (a *app) standing(ctx context.Context, ledger *store.Ledger) (standing, error) {
 	s := standing{Schema: "bridge.status/v1", At: a.now()}
 	var err error
 	if s.Counts, err = ledger.Counts(ctx, s.At); err != nil {
