@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -53,7 +54,7 @@ func TestASecondRunWithNothingNewWritesNothing(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		r.cycles(5)
 		for _, call := range r.world.Faults.Log() {
-			if call.Method != "GET" && call.Side != "authority" {
+			if call.Method != http.MethodGet && call.Side != "authority" {
 				t.Errorf("%s %s %s", call.Method, call.Path, call.Body)
 			}
 		}

@@ -30,8 +30,8 @@ func approval(a itsm.Approval) plan.Approval {
 // ticket gives a ticket as the rules read it, under the API's own field names.
 func ticket(t mmd.Ticket, seen time.Time) plan.Ticket {
 	texts := map[string]string{
-		"id": t.ID, "title": t.Title, "description": t.Description, "type": string(t.Type), "category": t.Category,
-		"subcategory": t.Subcategory, "state": string(t.State), "nextActionOwner": t.NextActionOwner,
+		"id": t.ID, "title": t.Title, "description": t.Description, "type": t.Type, "category": t.Category,
+		"subcategory": t.Subcategory, "state": t.State, "nextActionOwner": t.NextActionOwner,
 		"severity": strconv.Itoa(t.Severity), "createdDateTime": utc(t.Created), "resolvedDateTime": utc(t.Resolved),
 	}
 	cells := make(mapping.Row, len(texts))

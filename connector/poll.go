@@ -95,8 +95,7 @@ func (p *Poller) read(ctx context.Context, f feed, report *Report) error {
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	var side *sideError
-	if !errors.As(err, &side) {
+	if _, ok := errors.AsType[*sideError](err); !ok {
 		return err
 	}
 	report.unread(f, err)
@@ -239,8 +238,7 @@ func union(to, more []string) []string {
 
 // statusOf is the HTTP status that an error of a side carries; 0: no reply came.
 func statusOf(err error) int {
-	var e *rest.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*rest.Error](err); ok {
 		return e.Status
 	}
 	return 0

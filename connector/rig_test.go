@@ -2,7 +2,6 @@ package connector_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -95,7 +94,7 @@ func (r *rig) start() {
 	planner := plan.Planner{
 		Rules: r.rules, Pair: plan.Pair{Host: "itsm.test", Tenant: simulator.Tenant}, NotesEvery: 30 * time.Second, NotesMax: 15 * time.Minute, Settle: r.settle,
 	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	r.loop = &connector.Connector{
 		Now: time.Now, Log: log,
 		Poller: connector.Poller{

@@ -38,7 +38,7 @@ func (s *Sender) Send(ctx context.Context, report *Report) error {
 	if err := pass.holds(ctx); err != nil {
 		return err
 	}
-	for {
+	for ctx.Err() == nil {
 		due, err := s.Ledger.Due(ctx, s.Now())
 		if err != nil {
 			return fmt.Errorf("read what is due: %w", err)
@@ -50,10 +50,8 @@ func (s *Sender) Send(ctx context.Context, report *Report) error {
 		if err := pass.links(ctx, due); err != nil {
 			return err
 		}
-		if ctx.Err() != nil {
-			return nil
-		}
 	}
+	return nil
 }
 
 // pass is one go through what is due.

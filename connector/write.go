@@ -172,8 +172,7 @@ func (p *pass) failed(err error) result {
 	case rest.Done, rest.Unknown:
 		r.reply.Outcome = plan.WasUnknown
 	}
-	var e *rest.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*rest.Error](err); ok {
 		r.reply.Complete = e.Complete
 		if e.Status == 401 {
 			r.credentials = err

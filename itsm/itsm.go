@@ -145,8 +145,10 @@ func (c *Client) list(ctx context.Context, table string, q url.Values) (page, er
 // the rows are not all.
 func partial(method, table string, body []byte) error {
 	code, message := explain(body)
-	return &rest.Error{Method: method, Path: "table/" + table, Status: http.StatusOK, Code: code, Outcome: rest.Unknown, Complete: true,
-		Err: fmt.Errorf("%w: %s", ErrPartial, message)}
+	return &rest.Error{
+		Method: method, Path: "table/" + table, Status: http.StatusOK, Code: code, Outcome: rest.Unknown, Complete: true,
+		Err: fmt.Errorf("%w: %s", ErrPartial, message),
+	}
 }
 
 // tick notes how far the instance's clock is ahead of ours.

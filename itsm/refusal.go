@@ -62,7 +62,10 @@ func explain(body []byte) (code, message string) {
 	if json.Unmarshal(body, &envelope) != nil {
 		return "", ""
 	}
-	var inner struct{ Message, Detail string }
+	var inner struct {
+		Message string `json:"message"`
+		Detail  string `json:"detail"`
+	}
 	if json.Unmarshal(envelope.Error, &inner) == nil {
 		return "", strings.Join(strings.Fields(strings.TrimSuffix(inner.Message+": "+inner.Detail, ": ")), " ")
 	}

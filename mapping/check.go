@@ -69,14 +69,14 @@ func (c *checker) check(node ast.Node) (ast.Node, kind) {
 		if n.Operator == "-" || n.Operator == "+" {
 			return n, numeric
 		}
-		c.needs(n, k, boolean)
+		c.needs(n, k)
 		return n, boolean
 	case *ast.BinaryNode:
 		return c.binary(n)
 	case *ast.ConditionalNode:
 		var k kind
 		n.Cond, k = c.check(n.Cond)
-		c.needs(n, k, boolean)
+		c.needs(n, k)
 		n.Exp1, k = c.check(n.Exp1)
 		n.Exp2, _ = c.check(n.Exp2)
 		return n, k
@@ -97,9 +97,9 @@ func (c *checker) check(node ast.Node) (ast.Node, kind) {
 }
 
 // needs adds a slip where a condition is made of something else.
-func (c *checker) needs(at ast.Node, is, want kind) {
-	if is != want && is != anything {
-		c.add(at, 1, fmt.Sprintf("%s is needed here, this is %s", want, is), `compare it: … == "…", or yes(…)`)
+func (c *checker) needs(at ast.Node, is kind) {
+	if is != boolean && is != anything {
+		c.add(at, 1, fmt.Sprintf("%s is needed here, this is %s", boolean, is), `compare it: … == "…", or yes(…)`)
 	}
 }
 
@@ -160,8 +160,8 @@ func (c *checker) binary(n *ast.BinaryNode) (ast.Node, kind) {
 	n.Right, r = c.check(n.Right)
 	switch n.Operator {
 	case "and", "or", "&&", "||":
-		c.needs(left, l, boolean)
-		c.needs(right, r, boolean)
+		c.needs(left, l)
+		c.needs(right, r)
 		return n, boolean
 	case "==", "!=":
 		c.alike(left, l, right, r)

@@ -16,16 +16,17 @@ type given map[string]any
 
 // sampleCase is one entry of customer-cases.yaml.
 type sampleCase struct {
-	Name, Rule string
-	Given      map[string]any
-	Expect     struct {
-		Query  string
-		Create map[string]any
-		Update map[string]any
-		Absent []string
-		Parked string
-		Close  map[string]string
-	}
+	Name   string         `yaml:"name"`
+	Rule   string         `yaml:"rule"`
+	Given  map[string]any `yaml:"given"`
+	Expect struct {
+		Query  string            `yaml:"query"`
+		Create map[string]any    `yaml:"create"`
+		Update map[string]any    `yaml:"update"`
+		Absent []string          `yaml:"absent"`
+		Parked string            `yaml:"parked"`
+		Close  map[string]string `yaml:"close"`
+	} `yaml:"expect"`
 }
 
 func load(t *testing.T, file string) *mapping.Rules {

@@ -82,15 +82,7 @@ func (r *reader) block(n *yaml.Node) value {
 // mapping reads the map of a block: written there, or NAME, or NAME.COLUMN.
 func (r *reader) mapping(n *yaml.Node) map[string]string {
 	if n.Kind == yaml.MappingNode {
-		t := r.table(n, "map")
-		for key, e := range r.entries(n, "map", nil) {
-			if resolve(e.value).Kind == yaml.MappingNode {
-				r.at(e.key, "entry "+key+" is a row: a map of rows is named under maps:", "")
-				continue
-			}
-			r.literal(e.value)
-		}
-		return t.flat
+		return r.inline(n)
 	}
 	name, column, _ := strings.Cut(r.text(n, "map"), ".")
 	t, known := r.maps[name]
@@ -121,6 +113,19 @@ func (r *reader) mapping(n *yaml.Node) map[string]string {
 	}
 	r.entriesFit(n, name, out)
 	return out
+}
+
+// inline reads a map that is written where it is used.
+func (r *reader) inline(n *yaml.Node) map[string]string {
+	t := r.table(n, "map")
+	for key, e := range r.entries(n, "map", nil) {
+		if resolve(e.value).Kind == yaml.MappingNode {
+			r.at(e.key, "entry "+key+" is a row: a map of rows is named under maps:", "")
+			continue
+		}
+		r.literal(e.value)
+	}
+	return t.flat
 }
 
 // entriesFit checks that what a named map gives is what the field takes.
@@ -179,9 +184,15 @@ func (r *reader) template(n *yaml.Node) value {
 	if len(t.exprs) == 0 && !strings.Contains(source, "{{") {
 		r.literal(n)
 	}
-	if r.title && (len(t.exprs) == 0 || t.texts[0] != "" || t.exprs[0].source != "number") {
-		line, column := r.place(n, source)
-		r.problem(line, column-1, 1, "the title must begin with {{ number }}: people find the record by it", `"{{ number }}: `+strings.TrimPrefix(source, "{{ number }}")+`"`)
-	}
+	r.begins(n, t, source)
 	return t
+}
+
+// begins checks that a title begins with the record's number.
+func (r *reader) begins(n *yaml.Node, t *template, source string) {
+	if !r.title || len(t.exprs) > 0 && t.texts[0] == "" && t.exprs[0].source == "number" {
+		return
+	}
+	line, column := r.place(n, source)
+	r.problem(line, column-1, 1, "the title must begin with {{ number }}: people find the record by it", `"{{ number }}: `+strings.TrimPrefix(source, "{{ number }}")+`"`)
 }

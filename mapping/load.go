@@ -29,7 +29,7 @@ func Load(file string, src []byte, vars map[string]any) (*Rules, Problems) {
 	sum := sha256.New()
 	sum.Write(src)
 	for _, name := range slices.Sorted(maps.Keys(l.vars)) {
-		fmt.Fprintf(sum, "\x00%s=%v", name, l.vars[name])
+		sum.Write(fmt.Appendf(nil, "\x00%s=%v", name, l.vars[name]))
 	}
 	rules.Hash = hex.EncodeToString(sum.Sum(nil))[:12]
 	return rules, l.problems

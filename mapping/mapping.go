@@ -5,6 +5,7 @@ package mapping
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -80,12 +81,7 @@ func (s *Source) named(name string) bool {
 	if s.Name == name {
 		return true
 	}
-	for _, was := range s.Was {
-		if was == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.Was, name)
 }
 
 // at is a place in the file, for reasons.
@@ -230,6 +226,7 @@ type Lack struct {
 	Reason     string
 }
 
+// String names rule, place, field and what is wrong.
 func (l Lack) String() string {
 	return fmt.Sprintf("rule %s (%s:%d): %s %s", l.Rule, l.File, l.Line, l.Field, l.Reason)
 }

@@ -42,6 +42,7 @@ func (p Problems) Err() error {
 	return errors.New(strings.TrimRight(p.String(), "\n"))
 }
 
+// String prints all of them.
 func (p Problems) String() string {
 	var b strings.Builder
 	for _, problem := range p {

@@ -329,11 +329,49 @@ func (l *loader) query(n *yaml.Node, when *expression) Query {
 // clause fills the vars of one part of a query.
 func (l *loader) clause(n *yaml.Node) string {
 	text := l.text(n, "a part of the query")
+	l.blanks(n, text)
+	var out strings.Builder
+	for {
+		before, after, open := strings.Cut(text, "{{")
+		out.WriteString(before)
+		if !open {
+			break
+		}
+		inner, rest, _ := strings.Cut(after, "}}")
+		out.WriteString(l.queryVar(n, strings.TrimSpace(inner)))
+		text = rest
+	}
+	if strings.Contains(strings.ToLower(out.String()), "javascript:") {
+		l.at(n, "javascript: in a query is run by the server", "write the value itself")
+	}
+	return out.String()
+}
+
+// queryVar gives a var as it stands in a query: a list is joined for IN.
+func (l *loader) queryVar(n *yaml.Node, inner string) string {
+	name, isVar := strings.CutPrefix(inner, "vars.")
+	v, known := l.vars[name]
+	if !isVar || !known {
+		l.at(n, "{{ "+inner+" }} in a query: only vars can stand there, and this one is not known", "")
+	}
+	if list, ok := v.([]any); ok {
+		for _, item := range list {
+			if strings.Contains(fmt.Sprint(item), ",") {
+				l.at(n, fmt.Sprintf("%q in var %s holds a comma, which IN cannot escape", item, name), "use ^OR, or the sys_id")
+			}
+		}
+	}
+	return strings.ReplaceAll(flat(v), "^", "^^")
+}
+
+// blanks finds blanks around ^, which would become part of a field's name.
+func (l *loader) blanks(n *yaml.Node, text string) {
 	for _, blank := range []string{"^ ", " ^"} {
 		if at := strings.Index(text, blank); at >= 0 {
 			line, column := l.place(n, text)
 			at = len([]rune(text[:at])) + len(blank) - 1
-			next := strings.TrimLeft(text[strings.Index(text, blank):], "^ ")
+			_, next, _ := strings.Cut(text, blank)
+			next = strings.TrimLeft(next, "^ ")
 			end := strings.IndexFunc(next, func(r rune) bool { return r == '=' || r == '^' || r == '!' || r == ' ' })
 			if end > 0 {
 				next = next[:end]
@@ -341,31 +379,4 @@ func (l *loader) clause(n *yaml.Node) string {
 			l.problem(line, column+at, 1, fmt.Sprintf("a blank before %q: the query would mean something else", next), "")
 		}
 	}
-	out := ""
-	for {
-		before, after, open := strings.Cut(text, "{{")
-		out += before
-		if !open {
-			break
-		}
-		inner, rest, _ := strings.Cut(after, "}}")
-		name, isVar := strings.CutPrefix(strings.TrimSpace(inner), "vars.")
-		v, known := l.vars[name]
-		if !isVar || !known {
-			l.at(n, "{{ "+strings.TrimSpace(inner)+" }} in a query: only vars can stand there, and this one is not known", "")
-		}
-		if list, ok := v.([]any); ok {
-			for _, item := range list {
-				if strings.Contains(fmt.Sprint(item), ",") {
-					l.at(n, fmt.Sprintf("%q in var %s holds a comma, which IN cannot escape", item, name), "use ^OR, or the sys_id")
-				}
-			}
-		}
-		out += strings.ReplaceAll(flat(v), "^", "^^")
-		text = rest
-	}
-	if strings.Contains(strings.ToLower(out), "javascript:") {
-		l.at(n, "javascript: in a query is run by the server", "write the value itself")
-	}
-	return out
 }

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -25,19 +26,35 @@ type field struct {
 // ticketFields are the body of "Create ticket", in the document's order.
 func ticketFields() []field {
 	return []field{
-		{"title", plain, true}, {"description", plain, true}, {"type", ticketType, true}, {"category", plain, true},
-		{"subcategory", plain, true}, {"severity", severity, true},
-		{"contact.givenName", plain, true}, {"contact.surname", plain, true}, {"contact.email", plain, true}, {"contact.phoneNumber", plain, true},
-		{"usersOrDevicesImpacted", whole, false}, {"businessImpact", plain, false}, {"issueFirstNoticed", moment, false},
-		{"issueReproduced", truth, false}, {"endUserSupportEngaged", truth, false}, {"troubleshootingSteps", plain, false}, {"reproSteps", plain, false},
+		{"title", plain, true},
+		{"description", plain, true},
+		{"type", ticketType, true},
+		{"category", plain, true},
+		{"subcategory", plain, true},
+		{"severity", severity, true},
+		{"contact.givenName", plain, true},
+		{"contact.surname", plain, true},
+		{"contact.email", plain, true},
+		{"contact.phoneNumber", plain, true},
+		{"usersOrDevicesImpacted", whole, false},
+		{"businessImpact", plain, false},
+		{"issueFirstNoticed", moment, false},
+		{"issueReproduced", truth, false},
+		{"endUserSupportEngaged", truth, false},
+		{"troubleshootingSteps", plain, false},
+		{"reproSteps", plain, false},
 	}
 }
 
 // elevationFields are the body of "Create elevation request".
 func elevationFields() []field {
 	return []field{
-		{"partnerTicketId", plain, false}, {"deviceName", plain, true}, {"title", plain, true}, {"category", plain, true},
-		{"subcategory", plain, true}, {"planOfAction", plain, true},
+		{"partnerTicketId", plain, false},
+		{"deviceName", plain, true},
+		{"title", plain, true},
+		{"category", plain, true},
+		{"subcategory", plain, true},
+		{"planOfAction", plain, true},
 	}
 }
 
@@ -111,12 +128,7 @@ func (s *Source) lack(t target, r result, record Row) Lack {
 }
 
 func contains(list []string, s string) bool {
-	for _, item := range list {
-		if item == s {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, s)
 }
 
 // put sets a dotted path in nested maps.

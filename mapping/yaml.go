@@ -40,7 +40,7 @@ func (l *loader) document(src []byte) *yaml.Node {
 		return nil
 	}
 	if err != nil {
-		l.syntax(src, err)
+		l.syntax(err)
 		return nil
 	}
 	var second yaml.Node
@@ -71,8 +71,8 @@ func (l *loader) quotes(n *yaml.Node) {
 }
 
 // syntax names the line of a YAML slip and what is probably wrong with it.
-func (l *loader) syntax(src []byte, err error) {
-	at := l.broken(src)
+func (l *loader) syntax(err error) {
+	at := l.broken()
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	if _, rest, ok := strings.Cut(message, ": "); ok && strings.HasPrefix(message, "line ") {
 		message = rest
@@ -96,7 +96,7 @@ func (l *loader) syntax(src []byte, err error) {
 
 // broken finds the line of a slip: the shortest beginning of the file such that
 // it and all longer ones fail.
-func (l *loader) broken(src []byte) int {
+func (l *loader) broken() int {
 	at := len(l.lines)
 	for n := len(l.lines); n > 0; n-- {
 		var doc yaml.Node

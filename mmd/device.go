@@ -70,7 +70,7 @@ func (d *Device) UnmarshalJSON(raw []byte) error {
 
 // List lists devices: see "List devices".
 func (s *Devices) List(ctx context.Context, o ListOptions) iter.Seq2[Device, error] {
-	return list(ctx, s.service, "tenants/"+segment(s.tenant)+"/devices", "tenants/ID/devices", o, func(Device) string { return "" })
+	return list(ctx, s.service, place{"tenants/" + segment(s.tenant) + "/devices", "tenants/ID/devices"}, o, func(Device) string { return "" })
 }
 
 // Get reads one device: see "Get device by device name".
@@ -107,7 +107,7 @@ func (d *UserDevice) UnmarshalJSON(raw []byte) error {
 
 // List lists users: see "List users".
 func (s *Users) List(ctx context.Context, o ListOptions) iter.Seq2[User, error] {
-	return list(ctx, s.service, "tenants/"+segment(s.tenant)+"/users", "tenants/ID/users", o, func(User) string { return "" })
+	return list(ctx, s.service, place{"tenants/" + segment(s.tenant) + "/users", "tenants/ID/users"}, o, func(User) string { return "" })
 }
 
 // Get reads one user: see "Get user by userUpn". The answer is a collection of one.

@@ -9,7 +9,7 @@ import (
 // Filter is an OData $filter expression. Its builders quote and escape.
 type Filter string
 
-// Contains, StartsWith and EndsWith compare a part of a text.
+// Contains compares a part of a text.
 func Contains(field, value string) Filter { return call("contains", field, value) }
 
 // StartsWith compares the beginning of a text.
@@ -18,7 +18,7 @@ func StartsWith(field, value string) Filter { return call("startswith", field, v
 // EndsWith compares the end of a text.
 func EndsWith(field, value string) Filter { return call("endswith", field, value) }
 
-// Eq and its siblings compare a field with a value.
+// Eq is equal.
 func Eq[V Value](field string, value V) Filter { return compare(field, "eq", value) }
 
 // Ne is not equal.
@@ -46,7 +46,9 @@ func Or(parts ...Filter) Filter { return join(" or ", parts) }
 func Not(part Filter) Filter { return "not (" + part + ")" }
 
 // Value is what a field can be compared with.
-type Value interface{ string | int | bool | time.Time }
+type Value interface {
+	string | int | bool | time.Time
+}
 
 func compare[V Value](field, operator string, value V) Filter {
 	return Filter(field + " " + operator + " " + literal(value))

@@ -144,9 +144,12 @@ func (o ListOptions) query(skip, top int) url.Values {
 	return q
 }
 
+// place is a path, and its name without identities.
+type place struct{ path, name string }
+
 // list pages through a collection until a page is short. Objects that arrive in
 // mid-list shift the pages: what was seen is not given twice.
-func list[T any](ctx context.Context, s service, path, name string, o ListOptions, id func(T) string) iter.Seq2[T, error] {
+func list[T any](ctx context.Context, s service, at place, o ListOptions, id func(T) string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
 		seen := map[string]bool{}
@@ -157,7 +160,7 @@ func list[T any](ctx context.Context, s service, path, name string, o ListOption
 				top = min(top, o.Top-given)
 			}
 			var page struct{ Value []T }
-			_, err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: path, Name: name, Query: o.query(skip, top), Into: &page})
+			_, err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: at.path, Name: at.name, Query: o.query(skip, top), Into: &page})
 			if err != nil {
 				yield(none, err)
 				return

@@ -125,7 +125,7 @@ var ErrNotes = errors.New("this server does not offer the notes of a ticket")
 
 // List lists tickets: see "List tickets".
 func (s *Tickets) List(ctx context.Context, o ListOptions) iter.Seq2[Ticket, error] {
-	return list(ctx, s.service, "tickets", "tickets", o, func(t Ticket) string { return t.ID })
+	return list(ctx, s.service, place{"tickets", "tickets"}, o, func(t Ticket) string { return t.ID })
 }
 
 // Get reads one ticket: see "Get ticket by ID".

@@ -42,7 +42,7 @@ func digest(parts ...string) string {
 }
 
 // markAtEnd finds a mark as the last word of a line. Version 1 is recognised for ever.
-var markAtEnd = regexp.MustCompile(`(?:^|[\s·])(b1-[0-9a-hjkmnp-tv-z]{3}-[0-9a-hjkmnp-tv-z]{10})$`) //nolint:gochecknoglobals // compiled once, never changed
+var markAtEnd = regexp.MustCompile(`(?:^|[\s·])(b1-[0-9a-hjkmnp-tv-z]{3}-[0-9a-hjkmnp-tv-z]{10})$`)
 
 // MarkOf gives the mark at the end of a text's first line, or nothing. A mark
 // anywhere else is a quotation.

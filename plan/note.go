@@ -81,7 +81,7 @@ func (p Planner) LinkedNotes(rule *mapping.TicketRule, story Story, notes []Vend
 		note := Note{Link: link.ID, Side: MMD, ID: id, Hash: hash(text), Seen: now, Mark: seen.claim(text)}
 		out.Notes = append(out.Notes, note)
 		if note.Mark == "" {
-			out.Ops = append(out.Ops, p.recordNotes(rule, link, id, n, text, now)...)
+			out.Ops = append(out.Ops, p.recordNotes(rule, link, newNote{n, id, text}, now)...)
 		}
 	}
 	p.vanished(&link, story, seen, len(notes) > 0, now)
@@ -90,19 +90,25 @@ func (p Planner) LinkedNotes(rule *mapping.TicketRule, story Story, notes []Vend
 	return out
 }
 
+// newNote is a note that was not seen before: its identity, and its text for people.
+type newNote struct {
+	VendorNote
+	id, text string
+}
+
 // recordNotes gives the work notes for one vendor's note: several parts when it is long.
-func (p Planner) recordNotes(rule *mapping.TicketRule, link Link, id string, n VendorNote, text string, now time.Time) []Op {
-	in := mapping.Input{Note: mapping.Row{"text": {Value: text}, "author": {Value: n.Sender}, "sender": {Value: n.Sender}}}
+func (p Planner) recordNotes(rule *mapping.TicketRule, link Link, n newNote, now time.Time) []Op {
+	in := mapping.Input{Note: mapping.Row{"text": {Value: n.text}, "author": {Value: n.Sender}, "sender": {Value: n.Sender}}}
 	if ok, _ := rule.TakeNote(in); !ok {
 		return nil
 	}
 	var out []Op
-	for i, piece := range parts(text, journalChars-200) {
+	for i, piece := range parts(n.text, journalChars-200) {
 		part := strconv.Itoa(i + 1)
-		mark := p.Pair.Mark(link.Record, RecordNote, id, part)
+		mark := p.Pair.Mark(link.Record, RecordNote, n.id, part)
 		body := forRecord(head(n.Sender, n.At, link.MMD, mark), piece)
 		out = append(out, Op{
-			Key: key(RecordNote, link.Record, id, part), Link: link.ID, Rule: rule.Name, Kind: RecordNote, State: Promised, Mark: mark,
+			Key: key(RecordNote, link.Record, n.id, part), Link: link.ID, Rule: rule.Name, Kind: RecordNote, State: Promised, Mark: mark,
 			Body: marshal(map[string]string{rule.NotesTo.Field: body}), Why: "note by " + n.Sender,
 			Promised: now, Due: now, Basis: Basis{Seen: now},
 		})

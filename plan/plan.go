@@ -6,8 +6,9 @@
 package plan
 
 import (
-	"bridge/mapping"
 	"time"
+
+	"bridge/mapping"
 )
 
 // Side is one of the two servers that the bridge stands between.
@@ -51,7 +52,7 @@ func (p *Promise) Add(more Promise) {
 }
 
 // Empty says that there is nothing to write.
-func (p Promise) Empty() bool {
+func (p *Promise) Empty() bool {
 	return len(p.Links) == 0 && len(p.Ops) == 0 && len(p.Notes) == 0 && p.Cursor == nil
 }
 

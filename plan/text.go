@@ -15,7 +15,7 @@ const (
 )
 
 // codeTag is what a ServiceNow form renders as HTML.
-var codeTag = regexp.MustCompile(`(?i)\[(/?)code\]`) //nolint:gochecknoglobals // compiled once, never changed
+var codeTag = regexp.MustCompile(`(?i)\[(/?)code\]`)
 
 // neutral takes the meaning out of [code] tags, which a form would render as HTML.
 func neutral(text string) string { return codeTag.ReplaceAllString(text, "[ ${1}code ]") }

@@ -32,6 +32,7 @@ const (
 	Impossible
 )
 
+// String is the outcome in a word.
 func (o Outcome) String() string {
 	switch o {
 	case Done:
@@ -62,6 +63,7 @@ type Error struct {
 	Err      error
 }
 
+// Error says what was asked for and what came back.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: ", e.Method, e.Path)
@@ -85,6 +87,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Unwrap gives what lies behind it.
 func (e *Error) Unwrap() error { return e.Err }
 
 // LogValue keeps a log line to what the error says.
@@ -105,8 +108,7 @@ func OutcomeOf(err error) Outcome {
 
 // StatusOf is the HTTP status that an error carries; 0: no reply came.
 func StatusOf(err error) int {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Status
 	}
 	return 0
@@ -114,8 +116,7 @@ func StatusOf(err error) int {
 
 // RetryAfter is how long the server asked to be left alone.
 func RetryAfter(err error) time.Duration {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.RetryAfter
 	}
 	return 0
@@ -165,8 +166,7 @@ func retry(ctx context.Context, reply *http.Response, err error) (bool, error) {
 	track, _ := ctx.Value(trackerKey{}).(*tracker)
 	reads := track != nil && (track.method == http.MethodGet || track.method == http.MethodHead)
 	if err != nil {
-		var before *notSent
-		if errors.As(err, &before) {
+		if _, ok := errors.AsType[*notSent](err); ok {
 			return false, nil // credentials: asking again at once locks accounts
 		}
 		return reads || neverWrote(err) && !certificate(err), nil
@@ -258,8 +258,7 @@ func contentType(h http.Header) string {
 
 // scrub takes the URL out of an error: its query may hold what is nobody's business.
 func scrub(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

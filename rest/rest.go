@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -82,8 +83,10 @@ func New(cfg Config) (*Client, error) {
 		RetryMax: retries, RetryWaitMin: 200 * time.Millisecond, RetryWaitMax: patience,
 		CheckRetry: retry, Backoff: backoff, ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
-	c.http = resty.NewWithClient(&http.Client{Transport: &retryablehttp.RoundTripper{Client: inner},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }})
+	c.http = resty.NewWithClient(&http.Client{
+		Transport:     &retryablehttp.RoundTripper{Client: inner},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	})
 	c.http.SetRetryCount(0).SetResponseBodyLimit(maxBody).SetLogger(silent{}).SetDisableWarn(true)
 	return c, nil
 }
@@ -138,9 +141,7 @@ func (c *Client) once(ctx context.Context, r Request) (Response, *http.Request, 
 	track := &tracker{method: r.Method, name: r.Name}
 	ctx = context.WithValue(ctx, trackerKey{}, track)
 	q := c.http.R().SetContext(ctx).SetHeader("Accept", "application/json")
-	for key, values := range r.Header {
-		q.Header[key] = values
-	}
+	maps.Copy(q.Header, r.Header)
 	if r.Body != nil {
 		q.SetHeader("Content-Type", "application/json").SetBody(r.Body)
 	}
@@ -274,4 +275,3 @@ type tracker struct {
 }
 
 type trackerKey struct{}
-

@@ -145,7 +145,7 @@ func (f *Faults) draw(r Request) (rule Rule, before, after func(Request)) {
 	}
 	if rule.Kind == "" && f.chance > 0 && r.Side != SideAuthority {
 		h := fnv.New64a()
-		h.Write([]byte(key))                                                          //nolint:errcheck // a hash takes everything
+		h.Write([]byte(key))                                                          //nolint:gosec // a hash takes everything
 		dice := rand.New(rand.NewPCG(uint64(f.seed), h.Sum64()+uint64(f.times[key]))) //nolint:gosec // a schedule, no secret
 		if dice.Float64() < f.chance {
 			rule = Rule{Kind: f.kinds[dice.IntN(len(f.kinds))], Delay: time.Duration(dice.IntN(90)) * time.Second}

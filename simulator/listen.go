@@ -13,7 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -43,7 +44,7 @@ func (w *World) Listen(ctx context.Context, address string) (*Running, error) {
 	}
 	r := &Running{world: w, URL: "https://" + listener.Addr().String(), CA: ca}
 	r.server = &http.Server{
-		Handler: http.HandlerFunc(w.serve), ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0),
+		Handler: http.HandlerFunc(w.serve), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
 	}
 	go r.server.ServeTLS(listener, "", "") //nolint:errcheck // it ends with Close
@@ -62,15 +63,13 @@ func (w *World) serve(out http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer answer.Body.Close() //nolint:errcheck // it is in memory
-	for name, values := range answer.Header {
-		out.Header()[name] = values
-	}
+	maps.Copy(out.Header(), answer.Header)
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	out.WriteHeader(answer.StatusCode)
-	io.Copy(out, bytes.NewReader(body)) //nolint:errcheck // the client has gone
+	io.Copy(out, bytes.NewReader(body)) //nolint:errcheck,gosec // the client has gone
 }
 
 // WriteConfig writes ca.pem, the secrets and a ready bridge.yaml into a folder.

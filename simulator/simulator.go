@@ -4,6 +4,7 @@
 package simulator
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -108,9 +109,7 @@ func (w *World) Incident(u Users, title string, more map[string]string) string {
 		"short_description": title, "description": title + ", since this morning.", "caller_id": u.Ada, "assignment_group": u.Group,
 		"category": "hardware", "impact": "2", "urgency": "2", "opened_by": u.Ada,
 	}
-	for k, v := range more {
-		fields[k] = v
-	}
+	maps.Copy(fields, more)
 	return w.ITSM.Insert("incident", fields)
 }
 

@@ -24,7 +24,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		if body, err = io.ReadAll(r.Body); err != nil {
 			return nil, err
 		}
-		r.Body.Close() //nolint:errcheck // it is read
+		r.Body.Close() //nolint:errcheck,gosec // it is read
 	}
 	side, handler := t.world.side(r.URL.Path)
 	seen := Request{Side: side, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Body: string(body)}
@@ -35,7 +35,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if before != nil {
 		before(seen)
 	}
-	execute := func() *recorder {
+	execute := func() *recorder { //nolint:contextcheck // what was sent is done, whether its sender waits or not
 		inner := r.Clone(context.WithoutCancel(r.Context()))
 		inner.Body, inner.Host = io.NopCloser(bytes.NewReader(body)), r.URL.Host
 		out := &recorder{header: http.Header{}, status: http.StatusOK}

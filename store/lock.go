@@ -16,6 +16,7 @@ type Locked struct {
 	Holder string
 }
 
+// Error names the holder.
 func (e *Locked) Error() string {
 	return fmt.Sprintf("the ledger is held by %s (%s)", e.Holder, e.File)
 }
@@ -30,7 +31,7 @@ func takeLock(name, holder string) (*lock, error) {
 		return nil, fmt.Errorf("take the lock of the ledger: %w", err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		by, _ := io.ReadAll(io.LimitReader(f, 200)) //nolint:errcheck // the name is a help, the lock is held either way
+		by, _ := io.ReadAll(io.LimitReader(f, 200))
 		closed := f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, &Locked{File: name, Holder: orUnknown(strings.TrimSpace(string(by)))}

@@ -41,7 +41,7 @@ type Ledger struct {
 }
 
 //go:embed migrations/*.sql
-var migrations embed.FS //nolint:gochecknoglobals // embedded files
+var migrations embed.FS
 
 // Open opens the ledger, takes the lock if it is for a worker, and brings its
 // schema up to date. A newer schema than this program knows is refused.
@@ -59,7 +59,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	if err := l.connect(ctx, file); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the ledger %s: %w", cfg.URL, err), l.unlock())
 	}
-	go l.writer()
+	go l.writer() //nolint:contextcheck // it writes for many callers, and ends with Close
 	return l, nil
 }
 

@@ -14,7 +14,7 @@ import (
 // job is one write that waits for the writer: it has its own savepoint and its own
 // answer, and shares a commit with those that wait with it.
 type job struct {
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // it travels with the job and ends with it
 	do   func(context.Context, *sql.Tx) error
 	done chan error
 }

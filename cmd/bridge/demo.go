@@ -198,6 +198,22 @@ func (d *demo) progress(ctx context.Context, b *bridge) {
 	}
 }
 
+// notes counts the notes of a link, in both directions.
+func (d *demo) notes(ctx context.Context, b *bridge, link string) (out, in int, err error) {
+	for op, err := range b.ledger.Ops(ctx, plan.OpQuery{Links: []string{link}, States: []plan.State{plan.Done}}) {
+		if err != nil {
+			return 0, 0, err
+		}
+		switch op.Kind { //nolint:exhaustive // only notes are counted
+		case plan.TicketNote:
+			out++
+		case plan.RecordNote:
+			in++
+		}
+	}
+	return out, in, nil
+}
+
 // table prints what happened, link by link.
 func (d *demo) table(ctx context.Context, b *bridge) error {
 	counts, err := b.ledger.Counts(ctx, d.now())
@@ -215,17 +231,9 @@ func (d *demo) table(ctx context.Context, b *bridge) error {
 		if err != nil {
 			return err
 		}
-		out, in := 0, 0
-		for op, err := range b.ledger.Ops(ctx, plan.OpQuery{Links: []string{link.ID}, States: []plan.State{plan.Done}}) {
-			if err != nil {
-				return err
-			}
-			switch op.Kind { //nolint:exhaustive // only notes are counted
-			case plan.TicketNote:
-				out++
-			case plan.RecordNote:
-				in++
-			}
+		out, in, err := d.notes(ctx, b, link.ID)
+		if err != nil {
+			return err
 		}
 		stands, title := "open", d.world.ITSM.Row(link.Table, link.Record)["short_description"]
 		if link.Kind == plan.TicketLink {

@@ -92,7 +92,7 @@ func newResume(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&accept, "accept", 0, "how many creates are accepted")
-	cmd.MarkFlagRequired("accept") //nolint:errcheck // the flag is there
+	cmd.MarkFlagRequired("accept") //nolint:errcheck,gosec // the flag is there
 	return cmd
 }
 

@@ -41,7 +41,7 @@ func listen(ctx context.Context, cfg *config.Config, well *wellness) (*served, e
 			http.Error(w, "the loop stands still", http.StatusServiceUnavailable)
 			return
 		}
-		io.WriteString(w, "ok\n") //nolint:errcheck // the client has gone
+		io.WriteString(w, "ok\n") //nolint:errcheck,gosec // the client has gone
 	}
 	for _, path := range []string{"/livez", "/readyz", "/healthz"} {
 		mux.HandleFunc("GET "+path, answer)

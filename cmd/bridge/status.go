@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"text/tabwriter"
 	"time"
 
@@ -55,7 +54,7 @@ func newStatus(a *app) *cobra.Command {
 			if output == "json" {
 				return json.NewEncoder(a.stdout).Encode(s)
 			}
-			s.print(a.stdout)
+			a.printStanding(s)
 			return nil
 		},
 	}
@@ -129,21 +128,21 @@ func opNeed(op plan.Op, number string, now time.Time) (need, bool) {
 	return n, true
 }
 
-func (s standing) print(w io.Writer) {
+func (a *app) printStanding(s standing) {
 	c := s.Counts
-	fmt.Fprintf(w, "links  %d open · %d ended\n", c.LinksOpen, c.LinksEnded)
-	fmt.Fprintf(w, "owed   %d · due now %d · waiting %d · unknown %d · parked %d · in doubt %d", c.Owed, c.Due, c.Waiting, c.Unknown, c.Parked, c.Doubt)
+	a.say("links  %d open · %d ended\n", c.LinksOpen, c.LinksEnded)
+	a.say("owed   %d · due now %d · waiting %d · unknown %d · parked %d · in doubt %d", c.Owed, c.Due, c.Waiting, c.Unknown, c.Parked, c.Doubt)
 	if !s.Next.IsZero() {
-		fmt.Fprintf(w, " · next %s", s.Next.UTC().Format(time.TimeOnly))
+		a.say(" · next %s", s.Next.UTC().Format(time.TimeOnly))
 	}
-	fmt.Fprintln(w)
+	a.say("\n")
 	if c.Twins+c.Vanished > 0 {
-		fmt.Fprintf(w, "found  %d links with a twin ticket · %d with a vanished note\n", c.Twins, c.Vanished)
+		a.say("found  %d links with a twin ticket · %d with a vanished note\n", c.Twins, c.Vanished)
 	}
 	for _, h := range s.Holds {
-		fmt.Fprintf(w, "HELD   rule %s since %s: %s\n", h.Rule, h.Since.UTC().Format(time.RFC3339), h.Reason)
+		a.say("HELD   rule %s since %s: %s\n", h.Rule, h.Since.UTC().Format(time.RFC3339), h.Reason)
 	}
-	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	table := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
 	for _, n := range s.Needs {
 		when := ""
 		switch {
@@ -152,10 +151,10 @@ func (s standing) print(w io.Writer) {
 		case !n.Since.IsZero():
 			when = "since " + n.Since.UTC().Format(time.RFC3339)
 		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\t%s\n", n.What, n.Number, n.Kind, n.Reason, when, n.Do)
+		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\t%s\n", n.What, n.Number, n.Kind, n.Reason, when, n.Do)
 	}
 	table.Flush() //nolint:errcheck // the writer below says it
 	if c.Owed == 0 && len(s.Needs) == 0 && len(s.Holds) == 0 {
-		fmt.Fprintln(w, "nothing is owed")
+		a.say("nothing is owed\n")
 	}
 }

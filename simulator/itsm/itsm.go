@@ -174,7 +174,7 @@ func (s *Server) update(name string, r row, fields map[string]string, by string)
 	if !s.set(name, r, fields, by) {
 		return
 	}
-	n, _ := strconv.Atoi(r["sys_mod_count"]) //nolint:errcheck // it is ours
+	n, _ := strconv.Atoi(r["sys_mod_count"])
 	r["sys_mod_count"] = strconv.Itoa(n + 1)
 	r["sys_updated_on"], r["sys_updated_by"] = s.now(), by
 }

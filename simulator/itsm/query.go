@@ -57,14 +57,14 @@ func (s *Server) candidates(name string, t *table, groups [][][]condition) []row
 			var out []row
 			switch {
 			case any[0].field == "sys_id":
-				for _, id := range strings.Split(any[0].value, ",") {
+				for id := range strings.SplitSeq(any[0].value, ",") {
 					if r := t.rows[id]; r != nil {
 						out = append(out, r)
 					}
 				}
 				return out
 			case any[0].field == "element_id" && name == "sys_journal_field":
-				for _, id := range strings.Split(any[0].value, ",") {
+				for id := range strings.SplitSeq(any[0].value, ",") {
 					out = append(out, s.journals[id]...)
 				}
 				return out
@@ -81,7 +81,7 @@ func (s *Server) candidates(name string, t *table, groups [][][]condition) []row
 type condition struct{ field, operator, value string }
 
 func (s *Server) parse(query string) (groups [][][]condition, order []string) {
-	for _, group := range strings.Split(query, "^NQ") {
+	for group := range strings.SplitSeq(query, "^NQ") {
 		var all [][]condition
 		for _, part := range pieces(group) {
 			part, isOr := strings.CutPrefix(part, "OR")

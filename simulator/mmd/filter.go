@@ -33,13 +33,13 @@ type filterParser struct {
 func filterWords(text string) []string {
 	var out []string
 	for i := 0; i < len(text); {
-		switch c := text[i]; {
-		case c == ' ':
+		switch c := text[i]; c {
+		case ' ':
 			i++
-		case c == '(' || c == ')' || c == ',':
+		case '(', ')', ',':
 			out = append(out, string(c))
 			i++
-		case c == '\'':
+		case '\'':
 			end := i + 1
 			for end < len(text) && (text[end] != '\'' || end+1 < len(text) && text[end+1] == '\'') {
 				if text[end] == '\'' {

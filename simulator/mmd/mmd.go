@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -254,9 +255,7 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request) {
 		"isPartner": true, "compromiseIndicator": nil, "usersOrDevicesImpacted": nil, "relatedAlerts": nil, "businessImpact": nil, "issueFirstNoticed": nil,
 		"issueReproduced": nil, "endUserSupportEngaged": nil, "troubleshootingSteps": nil, "nextActionOwner": "Microsoft", "nextActionTime": nil, "reproSteps": nil,
 	}
-	for k, v := range in {
-		out[k] = v
-	}
+	maps.Copy(out, in)
 	out["contact"] = merge(contact, object{"id": "contact-" + strconv.Itoa(s.serial), "preferredLanguageId": ""})
 	out["id"], out["state"], out["createdDateTime"], out["resolvedDateTime"] = fmt.Sprintf("MMD-%d-%s", 1465000+s.serial, code(s.serial)), "active", s.stamp(), nil
 	out["emails"], out["attachments"], out["notes"] = []any{}, []any{}, []any{}
@@ -278,12 +277,8 @@ func code(n int) string {
 
 func merge(a, b map[string]any) object {
 	out := object{}
-	for k, v := range a {
-		out[k] = v
-	}
-	for k, v := range b {
-		out[k] = v
-	}
+	maps.Copy(out, a)
+	maps.Copy(out, b)
 	return out
 }
 
@@ -314,7 +309,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, all []object) {
 			return fmt.Sprint(all[i][field]) < fmt.Sprint(all[j][field])
 		})
 	}
-	skip, _ := strconv.Atoi(option(q, "skip")) //nolint:errcheck // none is 0
+	skip, _ := strconv.Atoi(option(q, "skip"))
 	top, err := strconv.Atoi(option(q, "top"))
 	if err != nil {
 		top = len(all)
@@ -437,5 +432,5 @@ func fail(w http.ResponseWriter, status int, message string) {
 func answer(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json; odata.metadata=minimal")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(v) //nolint:errcheck // the client has gone
+	json.NewEncoder(w).Encode(v) //nolint:errcheck,gosec,errchkjson // the client has gone
 }
