@@ -42,13 +42,13 @@ fuzz:
 	@grep -rlE '^func Fuzz' --include='*_test.go' . | sort | while read -r file; do \
 		grep -oE '^func Fuzz[A-Za-z0-9_]+' "$$file" | cut -c6- | while read -r target; do \
 			echo "fuzz $$target in $$(dirname "$$file") for $(FUZZTIME)"; \
-			CGO_ENABLED=0 go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+			CGO_ENABLED=0 go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname "$$file")" </dev/null; \
 		done; \
 	done
 
 # Says which tests this machine could not run. BRIDGE_REQUIRE=postgres,race,browser makes them failures.
 left-out:
-	@if [[ -z "$${BRIDGE_TEST_POSTGRES:-}" ]] && ! command -v postgres >/dev/null && ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then \
+	@if grep -rlqs BRIDGE_TEST_POSTGRES --include='*_test.go' . && [[ -z "$${BRIDGE_TEST_POSTGRES:-}" ]] && ! command -v postgres >/dev/null && ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then \
 		echo "left out: the ledger on PostgreSQL (no postgres here; apt-get install postgresql, or set BRIDGE_TEST_POSTGRES)"; fi
 	@if ! command -v chromium >/dev/null && grep -rlqs chromedp --include='*_test.go' .; then \
 		echo "left out: the console in a browser (no chromium here; apt-get install chromium)"; fi

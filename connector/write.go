@@ -61,7 +61,9 @@ func (p *pass) createTicket(ctx context.Context, op plan.Op) result {
 }
 
 func (p *pass) addNote(ctx context.Context, link plan.Link, op plan.Op) result {
-	var body struct{ Text string }
+	var body struct {
+		Text string `json:"text"`
+	}
 	if err := json.Unmarshal(op.Body, &body); err != nil {
 		return p.impossible("the body is not a note: " + err.Error())
 	}
@@ -139,7 +141,9 @@ func (p *pass) createElevation(ctx context.Context, op plan.Op) result {
 }
 
 func (p *pass) closeElevation(ctx context.Context, link plan.Link, op plan.Op) result {
-	var body struct{ ActionsTaken string }
+	var body struct {
+		ActionsTaken string `json:"actionsTaken"`
+	}
 	if err := json.Unmarshal(op.Body, &body); err != nil {
 		return p.impossible("the body does not say what was done: " + err.Error())
 	}
@@ -218,7 +222,9 @@ func (p *pass) follow(link plan.Link, op plan.Op, r result) plan.Promise {
 }
 
 func actionsOf(op plan.Op) string {
-	var body struct{ ActionsTaken string }
+	var body struct {
+		ActionsTaken string `json:"actionsTaken"`
+	}
 	if err := json.Unmarshal(op.Body, &body); err != nil {
 		return op.Why
 	}

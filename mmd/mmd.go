@@ -144,6 +144,10 @@ func (o ListOptions) query(skip, top int) url.Values {
 	return q
 }
 
+// stalePages is how many pages in a row may bring nothing new: a server that gives
+// the same page for ever does not hold the list for ever.
+const stalePages = 3
+
 // place is a path, and its name without identities.
 type place struct{ path, name string }
 
@@ -153,7 +157,7 @@ func list[T any](ctx context.Context, s service, at place, o ListOptions, id fun
 	return func(yield func(T, error) bool) {
 		var none T
 		seen := map[string]bool{}
-		given := 0
+		given, stale := 0, 0
 		for skip := o.Skip; ; {
 			top := s.page
 			if o.Top > 0 {
@@ -165,6 +169,7 @@ func list[T any](ctx context.Context, s service, at place, o ListOptions, id fun
 				yield(none, err)
 				return
 			}
+			stale++
 			for _, item := range page.Value {
 				if key := id(item); key != "" {
 					if seen[key] {
@@ -172,12 +177,12 @@ func list[T any](ctx context.Context, s service, at place, o ListOptions, id fun
 					}
 					seen[key] = true
 				}
-				given++
+				given, stale = given+1, 0
 				if !yield(item, nil) {
 					return
 				}
 			}
-			if len(page.Value) < top || o.Top > 0 && given >= o.Top {
+			if len(page.Value) < top || o.Top > 0 && given >= o.Top || stale == stalePages {
 				return
 			}
 			skip += len(page.Value)

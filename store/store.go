@@ -67,6 +67,8 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 func path(cfg Config) (string, error) {
 	rest, ok := strings.CutPrefix(cfg.URL, "sqlite:")
 	switch {
+	case strings.HasPrefix(cfg.URL, "postgres"):
+		return "", fmt.Errorf("store %s: the ledger on PostgreSQL is not built yet: use sqlite:///var/lib/bridge/bridge.db", redact(cfg.URL))
 	case !ok:
 		return "", fmt.Errorf("store %q is not known: sqlite:///var/lib/bridge/bridge.db, or sqlite:bridge.db", redact(cfg.URL))
 	case rest == ":memory:":

@@ -65,7 +65,7 @@ func listen(ctx context.Context, cfg *config.Config, well *wellness) (*served, e
 
 func (s *served) close() {
 	for _, server := range s.servers {
-		server.Close() //nolint:errcheck // nothing waits for it
+		server.Close() //nolint:errcheck,gosec // nothing waits for it
 	}
 }
 

@@ -153,7 +153,7 @@ func (a *app) printStanding(s standing) {
 		}
 		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\t%s\n", n.What, n.Number, n.Kind, n.Reason, when, n.Do)
 	}
-	table.Flush() //nolint:errcheck // the writer below says it
+	table.Flush() //nolint:errcheck,gosec // the writer below says it
 	if c.Owed == 0 && len(s.Needs) == 0 && len(s.Holds) == 0 {
 		a.say("nothing is owed\n")
 	}
