@@ -56,7 +56,6 @@ func (w *walk) next(ctx context.Context) ([]Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	last := got.total >= 0 && w.offset+limit >= got.total || got.total < 0 && len(got.rows) == 0
 	var fresh []Record
 	first, end := "", ""
 	for _, row := range got.rows {
@@ -73,6 +72,8 @@ func (w *walk) next(ctx context.Context) ([]Record, error) {
 			fresh = append(fresh, row)
 		}
 	}
+	// Without a count, a page that brings nothing new is the end.
+	last := got.total >= 0 && w.offset+limit >= got.total || got.total < 0 && len(fresh) == 0
 	w.step(got.rows, limit, last, first == end)
 	return fresh, nil
 }

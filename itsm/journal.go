@@ -91,6 +91,7 @@ func (c *Client) all(ctx context.Context, ask Ask) iter.Seq2[Record, error] {
 				yield(nil, err)
 				return
 			}
+			before := len(seen)
 			for _, row := range got.rows {
 				if id := row.Value("sys_id"); !seen[id] {
 					seen[id] = true
@@ -99,7 +100,7 @@ func (c *Client) all(ctx context.Context, ask Ask) iter.Seq2[Record, error] {
 					}
 				}
 			}
-			if got.total >= 0 && offset+c.page >= got.total || got.total < 0 && len(got.rows) == 0 {
+			if got.total >= 0 && offset+c.page >= got.total || got.total < 0 && len(seen) == before {
 				return
 			}
 		}
