@@ -93,6 +93,8 @@ type Report struct {
 	Took  time.Duration
 	// Records and Tickets count observations.
 	Records, Tickets int
+	// FirstSend and LastSettle bound the time in which writes were made.
+	FirstSend, LastSettle time.Time
 	// Done counts settled ops by kind.
 	Done map[plan.Kind]int
 	// Skipped says why records were passed over, with how many.
@@ -107,4 +109,13 @@ type Report struct {
 	Refused map[plan.Side]error
 	// Held holds the rules whose creates are held.
 	Held []plan.Hold
+}
+
+// Sent counts the writes that were done.
+func (r *Report) Sent() int {
+	n := 0
+	for _, done := range r.Done {
+		n += done
+	}
+	return n
 }

@@ -117,7 +117,7 @@ func (p *Poller) allLinked(ctx context.Context, t table, report *Report) error {
 		if err != nil {
 			return err
 		}
-		if link.Table == t.name {
+		if link.Table == t.name && link.MMD != "" {
 			ids = append(ids, link.Record)
 		}
 	}

@@ -70,6 +70,10 @@ type pass struct {
 	strikes map[plan.Side]int
 }
 
+// ahead is how many ops are begun for each place on their side: a commit takes a
+// while, and a place that waits for one is lost.
+const ahead = 4
+
 // strikesOut is how many refusals in a row stop a side for this pass.
 const strikesOut = 3
 
@@ -81,7 +85,7 @@ func (s *Sender) newPass(report *Report) *pass {
 	}
 	for _, side := range []plan.Side{plan.ITSM, plan.MMD} {
 		n := max(s.Concurrency[side], 1)
-		p.begun[side], p.slots[side] = make(chan struct{}, 2*n), make(chan struct{}, n)
+		p.begun[side], p.slots[side] = make(chan struct{}, ahead*n), make(chan struct{}, n)
 	}
 	if report.Done == nil {
 		report.Done = map[plan.Kind]int{}
@@ -176,16 +180,20 @@ func (p *pass) link(ctx context.Context, id string) error {
 		if op == nil || p.stopped(*op) {
 			return nil
 		}
+		followed := true
 		if op.State == plan.Unknown {
 			err = p.probe(ctx, story, *op)
 		} else {
-			err = p.send(ctx, story, *op)
+			followed, err = p.send(ctx, story, *op)
 		}
 		if errors.Is(err, plan.ErrStale) {
 			return nil // somebody else is at it
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", op.Key, err)
+		}
+		if !followed && len(story.Ops) == 1 {
+			return nil // that was all, and nothing came of it
 		}
 	}
 	return nil
@@ -217,22 +225,37 @@ func (p *pass) story(ctx context.Context, id string) (plan.Story, error) {
 }
 
 // send takes one op through its steps. The begin is durable before the first
-// byte; without it, nothing is sent.
-func (p *pass) send(ctx context.Context, story plan.Story, op plan.Op) error {
+// byte; without it, nothing is sent. It says whether more follows from it.
+func (p *pass) send(ctx context.Context, story plan.Story, op plan.Op) (followed bool, err error) {
 	op, ready, err := p.again(ctx, story, op)
 	if err != nil || !ready {
-		return err
+		return true, err
 	}
 	side := op.Kind.Side()
 	if !take(ctx, p.begun[side]) {
-		return nil
+		return true, nil
 	}
 	defer release(p.begun[side])
 	if op, err = p.Ledger.Begin(ctx, op, p.Now()); err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return true, fmt.Errorf("begin: %w", err)
 	}
+	p.mark(op.Begun, time.Time{})
 	result := p.call(ctx, story.Link, op)
-	return p.settle(ctx, story.Link, op, result)
+	followed, err = p.settle(ctx, story.Link, op, result)
+	p.mark(time.Time{}, p.Now())
+	return followed, err
+}
+
+// mark notes when writing began and ended.
+func (p *pass) mark(began, ended time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.report.FirstSend.IsZero() {
+		p.report.FirstSend = began
+	}
+	if ended.After(p.report.LastSettle) {
+		p.report.LastSettle = ended
+	}
 }
 
 // call makes the call within the budget, which counts from begin. What was begun
@@ -255,7 +278,7 @@ func (p *pass) call(ctx context.Context, link plan.Link, op plan.Op) result {
 // settle writes down how a send ended, what was learnt, and what follows. It is
 // written down even when the bridge is told to stop. An error here stops all
 // sends: what the ledger does not know must not go on.
-func (p *pass) settle(ctx context.Context, link plan.Link, op plan.Op, r result) error {
+func (p *pass) settle(ctx context.Context, link plan.Link, op plan.Op, r result) (followed bool, err error) {
 	p.count(op, r)
 	after := p.Timing.After(op, r.reply)
 	follow := plan.Promise{At: r.reply.At}
@@ -265,16 +288,16 @@ func (p *pass) settle(ctx context.Context, link plan.Link, op plan.Op, r result)
 	if after.State == plan.Done || after.State == plan.Parked {
 		follow = p.follow(link, after, r)
 	}
-	_, err := p.Ledger.Settle(context.WithoutCancel(ctx), after, follow)
+	added, err := p.Ledger.Settle(context.WithoutCancel(ctx), after, follow)
 	if err != nil {
-		return fmt.Errorf("settle: %w", err)
+		return true, fmt.Errorf("settle: %w", err)
 	}
 	if after.State != plan.Done {
 		p.Log.LogAttrs(ctx, slog.LevelWarn, "a write was not done", slog.String("op", op.Key), slog.String("number", link.Number),
 			slog.Int("attempt", op.Attempt), slog.String("outcome", string(r.reply.Outcome)), slog.String("state", string(after.State)),
 			slog.String("reason", r.reply.Reason))
 	}
-	return nil
+	return len(added) > 0, nil
 }
 
 // count keeps the numbers of the report and the strikes of the sides.

@@ -45,10 +45,12 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return out
 	}
-	if err := pause(r.Context(), t.world.Config.Latency); err != nil {
+	began := t.world.Config.Now()
+	answer, err := meet(r, rule, execute)
+	if err != nil {
 		return nil, err
 	}
-	return meet(r, rule, execute)
+	return answer, pause(r.Context(), t.world.Config.Latency-t.world.Config.Now().Sub(began))
 }
 
 // meet carries out one fault, or none.

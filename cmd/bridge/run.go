@@ -79,6 +79,9 @@ func (a *app) runOnce(ctx context.Context, b *bridge) error {
 	for _, why := range concerns(report, counts) {
 		a.tell("%s\n", why)
 	}
+	if sent := report.Sent(); sent > 0 {
+		a.tell("%d writes in %s\n", sent, report.LastSettle.Sub(report.FirstSend).Round(time.Millisecond))
+	}
 	code := exitCode(report, counts)
 	a.say("%s\n", summary(a.run, report, counts, b.calls, code))
 	if code == exitFine {

@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,17 +16,22 @@ import (
 func newSim(a *app) *cobra.Command {
 	var listen, dir, rules string
 	var seed int64
+	var incidents int
+	var latency time.Duration
 	cmd := &cobra.Command{
 		Use: "sim", Short: "Stand-ins for both sides and for the identity authority", Args: cobra.NoArgs,
 		Long: "Starts a desk, a vendor and an identity authority on one address, over TLS with a certificate\n" +
-			"of their own, and writes its CA and a bridge.yaml that leads to them. One incident waits\n" +
-			"for its ticket. Ctrl-C ends it.",
+			"of their own, and writes its CA and a bridge.yaml that leads to them. Incidents wait for\n" +
+			"their tickets. Ctrl-C ends it.",
 		Example: "  bridge sim --dir sim\n  bridge run --once --config sim/bridge.yaml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			world := simulator.New(simulator.Config{Seed: seed, Now: a.now})
-			world.Incident(world.Populate(), "Laptop does not start", nil)
+			world := simulator.New(simulator.Config{Seed: seed, Now: a.now, Latency: latency})
+			users := world.Populate()
+			for range incidents {
+				world.Incident(users, "Laptop does not start", nil)
+			}
 			running, err := world.Listen(ctx, listen)
 			if err != nil {
 				return fmt.Errorf("start the simulators: %w", err)
@@ -41,6 +47,8 @@ func newSim(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8443", "where the stand-ins listen; port 0 takes any")
 	cmd.Flags().StringVar(&dir, "dir", "sim", "where bridge.yaml and ca.pem are written")
 	cmd.Flags().StringVar(&rules, "mappings", "mappings.yaml", "the rules that the bridge.yaml names")
+	cmd.Flags().IntVar(&incidents, "incidents", 1, "how many incidents wait for their ticket")
+	cmd.Flags().DurationVar(&latency, "latency", 0, "how long each answer takes")
 	cmd.Flags().Int64Var(&seed, "seed", 1, "the same seed draws the same faults")
 	return cmd
 }
