@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bridge/mapping"
+	"bridge/mmd"
 	"bridge/plan"
 	"bridge/rest"
 )
@@ -118,7 +119,7 @@ func (r *Report) unread(f feed, err error) {
 		}
 		r.Unreadable[f.side] = err
 	}
-	if statusOf(err) == http.StatusUnauthorized {
+	if badCredentials(err) {
 		r.refused(f.side, err)
 	}
 }
@@ -234,6 +235,11 @@ func union(to, more []string) []string {
 		}
 	}
 	return to
+}
+
+// badCredentials says that a side, or its authority, did not take the credentials.
+func badCredentials(err error) bool {
+	return statusOf(err) == http.StatusUnauthorized || errors.Is(err, mmd.ErrSignIn)
 }
 
 // statusOf is the HTTP status that an error of a side carries; 0: no reply came.

@@ -178,9 +178,9 @@ func (p *pass) failed(err error) result {
 	}
 	if e, ok := errors.AsType[*rest.Error](err); ok {
 		r.reply.Complete = e.Complete
-		if e.Status == 401 {
-			r.credentials = err
-		}
+	}
+	if badCredentials(err) {
+		r.credentials = err
 	}
 	return r
 }

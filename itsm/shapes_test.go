@@ -343,8 +343,8 @@ func TestTheInstancesClockIsKnownFromItsAnswers(t *testing.T) {
 	if _, known := c.Clock(); known {
 		t.Error("the clock is known before anything was asked")
 	}
-	for range c.Records(context.Background(), itsm.Ask{Table: "incident"}, []string{"x"}) {
-		t.Error("a record came")
+	for rec, err := range c.Records(context.Background(), itsm.Ask{Table: "incident"}, []string{"x"}) {
+		t.Error("a record came", rec, err)
 	}
 	if offset, known := c.Clock(); !known || offset != 30*time.Second {
 		t.Errorf("offset %s, %t; want 30s ahead", offset, known)

@@ -201,10 +201,11 @@ func TestEveryExampleOfTheDocumentIsReadOrProduced(t *testing.T) {
 	}
 	shut := func(ctx context.Context, c *mmd.Client) error { return c.Elevations.Close(ctx, "E1", "done") }
 	under := "/support/odata/v1/tenants/" + tenant + "/"
-	tests := map[string]func(t *testing.T){
-		"01": func(t *testing.T) { token(t, example(t, number(t, "01"))) },
-		"02": func(t *testing.T) { token(t, example(t, number(t, "02"))) },
+	tests := map[string]func(*testing.T){
+		"01": func(t *testing.T) { t.Helper(); token(t, example(t, number(t, "01"))) },
+		"02": func(t *testing.T) { t.Helper(); token(t, example(t, number(t, "02"))) },
 		"03": func(t *testing.T) {
+			t.Helper()
 			collect(t, "03", devices(mmd.ListOptions{}), 3, under+"devices?%24skip=0&%24top=100")
 		},
 		"04": func(t *testing.T) {

@@ -2,6 +2,8 @@ package mmd
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
+	msal "github.com/AzureAD/microsoft-authentication-library-for-go/apps/errors"
 )
 
 // Application says which application signs in, and where.
@@ -67,7 +70,7 @@ func (t *ApplicationTokens) Token(ctx context.Context) (string, error) {
 	}
 	result, err := t.client.AcquireTokenByCredential(ctx, t.app.Scopes)
 	if err != nil {
-		return "", fmt.Errorf("sign in at %s: %w", t.app.Authority.Host, withoutSecret(err, t.app.Secret))
+		return "", signInError(t.app, err)
 	}
 	t.token = result.AccessToken
 	// A token is used up to shortly before its end; a short one for half its life.
@@ -87,6 +90,25 @@ func (t *ApplicationTokens) Refused(token string) {
 	if client, err := t.fresh(); err == nil { // MSAL's own cache still holds it
 		t.client = client
 	}
+}
+
+// ErrSignIn says that the authority did not take the credentials.
+var ErrSignIn = errors.New("the authority did not take the credentials")
+
+// signInError tells credentials that are refused from an authority that is away.
+func signInError(app Application, err error) error {
+	err = withoutSecret(err, app.Secret)
+	var call msal.CallErr
+	if errors.As(err, &call) && call.Resp != nil && (call.Resp.StatusCode == http.StatusUnauthorized || call.Resp.StatusCode == http.StatusBadRequest) {
+		var said struct {
+			Description string `json:"error_description"`
+		}
+		if text := err.Error(); strings.Contains(text, "{") {
+			_ = json.NewDecoder(strings.NewReader(text[strings.IndexByte(text, '{'):])).Decode(&said)
+		}
+		return fmt.Errorf("sign in at %s: %w (%d) %s", app.Authority.Host, ErrSignIn, call.Resp.StatusCode, said.Description)
+	}
+	return fmt.Errorf("sign in at %s: %w", app.Authority.Host, err)
 }
 
 // withoutSecret keeps the client's secret out of an error that quotes a request.

@@ -8,15 +8,20 @@ var ErrStale = errors.New("the ledger has moved on since this was decided")
 // Counts is how the ledger stands: the numbers of a run's summary and of status.
 type Counts struct {
 	// Owed is all that has not ended.
-	Owed int
+	Owed int `json:"owed"`
 	// Due could be sent now, Waiting is due later, Unknown may have been done.
-	Due, Waiting, Unknown int
+	Due     int `json:"due"`
+	Waiting int `json:"waiting"`
+	Unknown int `json:"unknown"`
 	// Parked and Doubt wait for a person.
-	Parked, Doubt int
+	Parked int `json:"parked"`
+	Doubt  int `json:"doubt"`
 	// Held counts rules whose creates are held.
-	Held int
+	Held int `json:"held"`
 	// Twins and Vanished count links that have any.
-	Twins, Vanished int
+	Twins    int `json:"twins"`
+	Vanished int `json:"vanished"`
 	// LinksOpen and LinksEnded count links.
-	LinksOpen, LinksEnded int
+	LinksOpen  int `json:"links_open"`
+	LinksEnded int `json:"links_ended"`
 }

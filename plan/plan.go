@@ -69,9 +69,9 @@ type Cursor struct {
 
 // Hold stops a rule's creates until an operator accepts them.
 type Hold struct {
-	Rule   string
-	Reason string
-	Since  time.Time
+	Rule   string    `json:"rule"`
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
 	// Accept is how many creates an operator has let through; 0 while nobody has.
-	Accept int
+	Accept int `json:"accept,omitempty"`
 }

@@ -1,25 +1,20 @@
 package simulator
 
 import (
-	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 )
 
@@ -27,6 +22,7 @@ import (
 type Running struct {
 	world  *World
 	server *http.Server
+	issuer issuer
 	// URL is where it listens; CA is the certificate that signs for it.
 	URL string
 	CA  []byte
@@ -34,7 +30,11 @@ type Running struct {
 
 // Listen serves a world over TLS with a certificate that it makes itself.
 func (w *World) Listen(ctx context.Context, address string) (*Running, error) {
-	certificate, ca, err := selfSigned(w.Config.Now())
+	ca, err := newIssuer(w.Config.Now())
+	if err != nil {
+		return nil, fmt.Errorf("make a certificate authority: %w", err)
+	}
+	leaf, err := ca.issue("localhost", w.Config.Now())
 	if err != nil {
 		return nil, fmt.Errorf("make a certificate: %w", err)
 	}
@@ -42,10 +42,14 @@ func (w *World) Listen(ctx context.Context, address string) (*Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Running{world: w, URL: "https://" + listener.Addr().String(), CA: ca}
+	clients := x509.NewCertPool()
+	clients.AddCert(ca.certificate)
+	r := &Running{world: w, issuer: ca, URL: "https://" + listener.Addr().String(), CA: ca.pem()}
 	r.server = &http.Server{
-		Handler: http.HandlerFunc(w.serve), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
-		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
+		Handler: w, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{leaf}, MinVersion: tls.VersionTLS12, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: clients},
+		// HTTP/1.1 only: one request a connection can be broken without breaking others.
+		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
 	}
 	go r.server.ServeTLS(listener, "", "") //nolint:errcheck // it ends with Close
 	return r, nil
@@ -54,22 +58,57 @@ func (w *World) Listen(ctx context.Context, address string) (*Running, error) {
 // Close ends it.
 func (r *Running) Close() error { return r.server.Close() }
 
-// serve answers over a socket: a fault that breaks the connection breaks it.
-func (w *World) serve(out http.ResponseWriter, r *http.Request) {
+// ClientCertificate makes a certificate that the desk accepts, and its key, as PEM.
+func (r *Running) ClientCertificate(name string) (certificate, key []byte, err error) {
+	c, err := r.issuer.issue(name, r.world.Config.Now())
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a client certificate: %w", err)
+	}
+	return encoded(c)
+}
+
+// ServeHTTP answers over a socket: a fault that breaks the connection breaks it. The
+// administration of the world itself is under /_sim/.
+func (w *World) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/_sim/") {
+		w.admin.ServeHTTP(out, r)
+		return
+	}
 	inner := r.Clone(r.Context())
 	inner.URL.Scheme, inner.URL.Host = "https", r.Host
 	answer, err := transport{w}.RoundTrip(inner)
 	if err != nil {
+		if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ECONNREFUSED) {
+			reset(out)
+		}
 		panic(http.ErrAbortHandler)
 	}
 	defer answer.Body.Close() //nolint:errcheck // it is in memory
 	maps.Copy(out.Header(), answer.Header)
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		panic(http.ErrAbortHandler)
+	out.Header().Set("Content-Length", fmt.Sprint(answer.ContentLength))
+	if answer.StatusCode == http.StatusNoContent {
+		out.Header().Del("Content-Length")
 	}
 	out.WriteHeader(answer.StatusCode)
-	io.Copy(out, bytes.NewReader(body)) //nolint:errcheck,gosec // the client has gone
+	if _, err := io.Copy(out, answer.Body); err != nil {
+		http.NewResponseController(out).Flush() //nolint:errcheck,gosec // the connection ends now
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// reset ends a connection without a word of goodbye.
+func reset(out http.ResponseWriter) {
+	c, _, err := http.NewResponseController(out).Hijack()
+	if err != nil {
+		return
+	}
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	if plain, ok := c.(*net.TCPConn); ok {
+		plain.SetLinger(0) //nolint:errcheck,gosec // then it ends politely
+	}
+	c.Close() //nolint:errcheck,gosec // it is to end
 }
 
 // WriteConfig writes ca.pem, the secrets and a ready bridge.yaml into a folder.
@@ -98,22 +137,4 @@ poll: { interval: 5s, notes_max_interval: 15s }
 		errs = append(errs, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
 	return filepath.Join(dir, "bridge.yaml"), errors.Join(errs...)
-}
-
-// selfSigned makes an authority of its own and a certificate for this machine.
-func selfSigned(now time.Time) (tls.Certificate, []byte, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, nil, err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "bridge simulator"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(30 * 24 * time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		IsCA: true, BasicConstraintsValid: true, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return tls.Certificate{}, nil, err
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
 }

@@ -1,14 +1,14 @@
 // Package simulator stands in for both sides and for the identity authority, in
 // one process or over TLS, with faults that are scripted or drawn by a seed. It
-// knows nothing of the bridge.
+// knows nothing of the bridge, and is no place for data that anybody misses.
 package simulator
 
 import (
-	"maps"
 	"net/http"
 	"strings"
 	"time"
 
+	"bridge/simulator/authority"
 	"bridge/simulator/itsm"
 	"bridge/simulator/mmd"
 )
@@ -19,10 +19,14 @@ type Config struct {
 	Tenant                 string
 	ClientID, ClientSecret string
 	Username, Password     string
-	Seed                   int64
-	// Latency is how long each answer takes, on both sides.
+	// DeskClientID and DeskSecret are the desk's own application, Key its API key.
+	DeskClientID, DeskSecret, Key string
+	Seed                          int64
+	// Latency is the least that each answer takes, on all sides.
 	Latency time.Duration
-	Now     func() time.Time
+	// Sessions lets the desk answer the requests of one session one by one.
+	Sessions bool
+	Now      func() time.Time
 }
 
 // The accounts of a world that names none.
@@ -32,6 +36,9 @@ const (
 	ClientSecret = "simulated-client-secret"
 	Username     = "bridge.mmd"
 	Password     = "simulated-password"
+	DeskClientID = "0f5c1d2ea0b34d6c8f7e9a1b2c3d4e5f"
+	DeskSecret   = "simulated-desk-secret"
+	Key          = "simulated-api-key"
 )
 
 // World is both sides and the authority.
@@ -39,31 +46,46 @@ type World struct {
 	Config    Config
 	ITSM      *itsm.Server
 	MMD       *mmd.Server
-	Authority *Authority
+	Authority *authority.Server
 	Faults    *Faults
+
+	sessions *sessions
+	admin    http.Handler
 }
 
 // New makes an empty world.
 func New(cfg Config) *World {
-	set := func(field *string, value string) {
+	for field, value := range map[*string]string{
+		&cfg.Tenant: Tenant, &cfg.ClientID: ClientID, &cfg.ClientSecret: ClientSecret, &cfg.Username: Username, &cfg.Password: Password,
+		&cfg.DeskClientID: DeskClientID, &cfg.DeskSecret: DeskSecret, &cfg.Key: Key,
+	} {
 		if *field == "" {
 			*field = value
 		}
 	}
-	set(&cfg.Tenant, Tenant)
-	set(&cfg.ClientID, ClientID)
-	set(&cfg.ClientSecret, ClientSecret)
-	set(&cfg.Username, Username)
-	set(&cfg.Password, Password)
 	if cfg.Now == nil {
 		cfg.Now = time.Now //nolint:forbidigo // the clock of a world that is given none
 	}
-	w := &World{Config: cfg, Authority: newAuthority(cfg), Faults: newFaults(cfg.Seed, cfg.Now)}
+	w := &World{Config: cfg, Faults: newFaults(cfg.Seed, cfg.Now)}
+	w.Authority = authority.New(authority.Config{Tenant: cfg.Tenant, ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, Now: cfg.Now})
 	w.ITSM = itsm.New(itsm.Config{
-		Username: cfg.Username, Password: cfg.Password, ClientID: "itsm-" + cfg.ClientID, ClientSecret: cfg.ClientSecret, Key: "simulated-key", Now: cfg.Now,
+		Username: cfg.Username, Password: cfg.Password, ClientID: cfg.DeskClientID, ClientSecret: cfg.DeskSecret, Key: cfg.Key, Now: cfg.Now,
 	})
-	w.MMD = mmd.New(mmd.Config{Tenant: cfg.Tenant, App: "app-" + cfg.ClientID, Good: w.Authority.Good, Now: cfg.Now})
+	w.MMD = mmd.New(mmd.Config{Tenant: cfg.Tenant, Who: w.sender, Now: cfg.Now})
+	if cfg.Sessions {
+		w.sessions = &sessions{busy: map[string]chan struct{}{}}
+	}
+	w.admin = w.administration()
 	return w
+}
+
+// sender is how the vendor's side calls who a token was given to.
+func (w *World) sender(token string) (string, bool) {
+	who, ok := w.Authority.Who(token)
+	if who == w.Config.ClientID {
+		who = "app-" + who
+	}
+	return who, ok
 }
 
 // The sides of a world, as faults name them.
@@ -76,50 +98,20 @@ const (
 // side says which part of the world answers a path.
 func (w *World) side(path string) (string, http.Handler) {
 	switch {
-	case strings.HasPrefix(path, "/api/now/"), path == "/oauth_token.do":
+	case strings.HasPrefix(path, "/api/"), path == "/oauth_token.do":
 		return SideITSM, w.ITSM
-	case strings.HasPrefix(path, "/support/odata/"):
+	case strings.Contains(path, "/odata/"):
 		return SideMMD, w.MMD
 	}
 	return SideAuthority, w.Authority
 }
 
-// Users is a small plausible desk: a group, people, and devices on both sides.
-type Users struct{ Group, Ada, Bea, Device string }
-
-// Populate makes it.
-func (w *World) Populate() Users {
-	u := Users{
-		Group: w.ITSM.Insert("sys_user_group", map[string]string{"name": "Microsoft Managed Desktop"}),
-		Ada: w.ITSM.Insert("sys_user", map[string]string{
-			"user_name": "ada.byron", "name": "Ada Byron", "first_name": "Ada", "last_name": "Byron", "email": "ada@acme.example", "phone": "+44 20 1", "vip": "false",
-		}),
-		Bea: w.ITSM.Insert("sys_user", map[string]string{
-			"user_name": "bea.long", "name": "Bea Long", "first_name": "Bea", "last_name": "Long", "email": "bea@acme.example", "mobile_phone": "+44 7",
-		}),
-		Device: w.ITSM.Insert("cmdb_ci", map[string]string{"name": "MMD-03690457680"}),
-	}
-	w.MMD.AddDevice("MMD-03690457680")
-	return u
-}
-
-// Incident adds an incident of the group's, called in by Ada.
-func (w *World) Incident(u Users, title string, more map[string]string) string {
-	fields := map[string]string{
-		"short_description": title, "description": title + ", since this morning.", "caller_id": u.Ada, "assignment_group": u.Group,
-		"category": "hardware", "impact": "2", "urgency": "2", "opened_by": u.Ada,
-	}
-	maps.Copy(fields, more)
-	return w.ITSM.Insert("incident", fields)
-}
-
-// Task adds a task that asks for elevation on the device, under a request item
-// that Ada asked for.
-func (w *World) Task(u Users, parent string) (task, item string) {
-	item = w.ITSM.Insert("sc_req_item", map[string]string{"short_description": "Local administrator", "requested_for": u.Ada, "opened_by": u.Ada})
-	task = w.ITSM.Insert("sc_task", map[string]string{
-		"short_description": "Local admin elevation", "description": "Install the printer driver.", "request_item": item, "parent": parent,
-		"cmdb_ci": u.Device, "opened_by": u.Ada, "assignment_group": u.Group,
-	})
-	return task, item
+// Secrets gives all that must be found in no log, file or output: what was configured,
+// and what was handed out and is still good.
+func (w *World) Secrets() []string {
+	c := w.Config
+	out := []string{c.ClientSecret, c.Password, c.DeskSecret, c.Key}
+	out = append(out, w.Authority.Secrets()...)
+	out = append(out, w.ITSM.Secrets()...)
+	return append(out, w.MMD.Secrets()...)
 }

@@ -6,12 +6,13 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
+	"sync"
 	"syscall"
 	"time"
 )
 
-// Transport is the way to a world without sockets: all hosts lead to it.
+// Transport is the way to a world without sockets: all hosts lead to it. It starts
+// goroutines only for faults that come late, and they end with their delay.
 func (w *World) Transport() http.RoundTripper { return transport{w} }
 
 type transport struct{ world *World }
@@ -21,113 +22,98 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body []byte
 	if r.Body != nil {
 		var err error
-		if body, err = io.ReadAll(r.Body); err != nil {
+		body, err = io.ReadAll(r.Body)
+		r.Body.Close() //nolint:errcheck,gosec // it is read
+		if err != nil {
 			return nil, err
 		}
-		r.Body.Close() //nolint:errcheck,gosec // it is read
 	}
+	ctx := r.Context()
 	side, handler := t.world.side(r.URL.Path)
-	seen := Request{Side: side, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Body: string(body)}
-	if side == SideAuthority {
-		seen.Body = ""
+	x := t.world.Faults.draw(redacted(Request{Side: side, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Body: string(body)}))
+	if x.before != nil {
+		x.before(*x.request)
 	}
-	rule, before, after := t.world.Faults.draw(seen)
-	if before != nil {
-		before(seen)
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	execute := func() *recorder { //nolint:contextcheck // what was sent is done, whether its sender waits or not
-		inner := r.Clone(context.WithoutCancel(r.Context()))
-		inner.Body, inner.Host = io.NopCloser(bytes.NewReader(body)), r.URL.Host
-		out := &recorder{header: http.Header{}, status: http.StatusOK}
-		handler.ServeHTTP(out, inner)
-		if after != nil {
-			after(seen)
-		}
-		return out
-	}
-	began := t.world.Config.Now()
-	answer, err := meet(r, rule, execute)
+	free, err := t.world.sessions.enter(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	return answer, pause(r.Context(), t.world.Config.Latency-t.world.Config.Now().Sub(began))
+	defer free()
+	began := t.world.Config.Now()
+	out, err := meet(ctx, x, side, func() *recorder {
+		inner := r.Clone(context.WithoutCancel(ctx))
+		inner.Body, inner.ContentLength, inner.RequestURI = io.NopCloser(bytes.NewReader(body)), int64(len(body)), r.URL.RequestURI()
+		if inner.Host == "" {
+			inner.Host = r.URL.Host
+		}
+		answer := &recorder{header: http.Header{}, status: http.StatusOK}
+		handler.ServeHTTP(answer, inner)
+		t.world.Faults.settle(x.request, answer.status)
+		if x.after != nil {
+			x.after(*x.request)
+		}
+		return answer
+	})
+	if err == nil {
+		err = pause(ctx, t.world.Config.Latency-t.world.Config.Now().Sub(began))
+	}
+	if err != nil {
+		t.world.Faults.settle(x.request, 0)
+		return nil, err
+	}
+	t.world.Faults.settle(x.request, out.status)
+	return out.response(r), nil
 }
 
 // meet carries out one fault, or none.
-func meet(r *http.Request, rule Rule, execute func() *recorder) (*http.Response, error) {
-	switch rule.Kind {
+func meet(ctx context.Context, x exchange, side string, execute func() *recorder) (*recorder, error) {
+	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	switch x.Kind { //nolint:exhaustive // the others have an answer
 	case RefusedBefore:
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	case ResetBefore:
-		return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+		return nil, reset
+	case ResetAfter:
+		execute()
+		return nil, reset
 	case LostAfter:
 		execute()
 		return nil, io.ErrUnexpectedEOF
 	case Late:
-		go func() {
-			timer := time.NewTimer(rule.Delay)
-			defer timer.Stop()
-			<-timer.C
-			execute()
-		}()
-		<-r.Context().Done()
-		return nil, r.Context().Err()
+		return nil, late(ctx, x.Delay, execute)
 	case Slow:
 		out := execute()
-		if err := pause(r.Context(), rule.Delay); err != nil {
-			return nil, err
-		}
-		return out.response(r), nil
-	case Error500After, Error503After, HTMLAfter, Truncated:
-		out := execute()
-		return spoil(rule.Kind, out).response(r), nil
-	case Error500, TooMany, HTML, EmptyList:
-		out := spoil(rule.Kind, &recorder{header: http.Header{}})
-		if rule.RetryAfter > 0 {
-			out.header.Set("Retry-After", strconv.Itoa(rule.RetryAfter))
-		}
-		return out.response(r), nil
+		return out, pause(ctx, x.Delay)
 	}
-	return execute().response(r), nil
+	var out *recorder
+	if x.Kind.Executes() || x.Kind == "" {
+		out = execute()
+	}
+	if x.Kind != "" {
+		out = spoil(x, side, out)
+	}
+	return out, nil
 }
 
-// spoil is the answer of a fault.
-func spoil(kind Kind, out *recorder) *recorder {
-	const problem = `{"error":{"code":"500","message":"Transaction cancelled: maximum execution time exceeded"}}`
-	page := func(status int, kind, body string) *recorder {
-		return &recorder{header: http.Header{"Content-Type": {kind}}, status: status, body: *bytes.NewBufferString(body)}
-	}
-	switch kind { //nolint:exhaustive // the others have no answer
-	case Error500, Error500After:
-		return page(http.StatusInternalServerError, "application/json", problem)
-	case Error503After:
-		return page(http.StatusServiceUnavailable, "text/html", "<html>Service Unavailable</html>")
-	case TooMany:
-		return page(http.StatusTooManyRequests, "application/json", `{"error":{"message":"Rate limit exceeded"}}`)
-	case HTML, HTMLAfter:
-		return page(http.StatusOK, "text/html", "<html><title>Instance Hibernating page</title></html>")
-	case EmptyList:
-		return page(http.StatusOK, "application/json", `{"value":[],"result":[]}`)
-	}
-	whole := out.body.Bytes()
-	return page(out.status, out.header.Get("Content-Type"), string(whole[:len(whole)/2]))
-}
-
-// recorder keeps an answer.
-type recorder struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (r *recorder) Header() http.Header         { return r.header }
-func (r *recorder) WriteHeader(status int)      { r.status = status }
-func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
-
-func (r *recorder) response(to *http.Request) *http.Response {
-	return &http.Response{
-		Status: strconv.Itoa(r.status) + " " + http.StatusText(r.status), StatusCode: r.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: r.header, Body: io.NopCloser(bytes.NewReader(r.body.Bytes())), ContentLength: int64(r.body.Len()), Request: to,
+// late does what is asked after a delay, whether anybody still waits or not. Who waits
+// sees the connection end.
+func late(ctx context.Context, delay time.Duration, execute func() *recorder) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		timer := time.NewTimer(delay)
+		defer timer.Stop()
+		<-timer.C
+		execute()
+	}()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-done:
+		return io.ErrUnexpectedEOF
 	}
 }
 
@@ -142,5 +128,33 @@ func pause(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// sessions let the requests of one session through one by one. nil lets all through.
+type sessions struct {
+	mu   sync.Mutex
+	busy map[string]chan struct{}
+}
+
+// enter waits for its turn; a request without a cookie is a session of its own.
+func (s *sessions) enter(ctx context.Context, r *http.Request) (leave func(), err error) {
+	leave = func() {}
+	cookies := r.CookiesNamed("JSESSIONID")
+	if s == nil || len(cookies) == 0 {
+		return leave, nil
+	}
+	s.mu.Lock()
+	turn := s.busy[cookies[0].Value]
+	if turn == nil {
+		turn = make(chan struct{}, 1)
+		s.busy[cookies[0].Value] = turn
+	}
+	s.mu.Unlock()
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, nil
+	case <-ctx.Done():
+		return leave, ctx.Err()
 	}
 }

@@ -31,6 +31,9 @@ type Config struct {
 	Holder string
 }
 
+// ErrMissing says that there is no ledger to look at.
+var ErrMissing = errors.New("there is no ledger yet: bridge run makes it")
+
 // Ledger is the ledger on SQLite.
 type Ledger struct {
 	write, read *sql.DB
@@ -104,7 +107,7 @@ func (l *Ledger) prepare(file string, cfg Config) error {
 	}
 	if !cfg.Worker {
 		if _, err := os.Stat(file); err != nil {
-			return fmt.Errorf("there is no ledger %s yet: bridge run makes it", file)
+			return fmt.Errorf("%s: %w", file, ErrMissing)
 		}
 		return nil
 	}

@@ -41,7 +41,11 @@ func (a *app) open(ctx context.Context, worker bool) (*bridge, error) {
 	if err := a.connect(b); err != nil {
 		return nil, &failure{code: exitUsage, err: err}
 	}
-	if b.ledger, err = a.openLedger(ctx, cfg, worker); err != nil {
+	b.ledger, err = a.openLedger(ctx, cfg, worker)
+	if !worker && errors.Is(err, store.ErrMissing) { // to look at what the first run would do
+		b.ledger, err = store.Open(ctx, store.Config{URL: "sqlite::memory:"})
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := rulesOfLinks(ctx, rules, b.ledger); err != nil {

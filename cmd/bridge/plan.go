@@ -24,7 +24,7 @@ func newPlan(a *app) *cobra.Command {
 			"those that are owed already. It can only read: it is given nothing to write with.",
 		Example: "  bridge plan\n  bridge plan --json | jq .ops",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			b, err := a.open(cmd.Context(), true)
+			b, err := a.open(cmd.Context(), false)
 			if err != nil {
 				return err
 			}

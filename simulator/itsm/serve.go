@@ -1,309 +1,270 @@
 package itsm
 
 import (
-	"crypto/rand"
-	"crypto/subtle"
-	"encoding/hex"
+	"bytes"
 	"encoding/json"
-	"fmt"
-	"io"
-	"maps"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
-// ServeHTTP answers the table API, the aggregate API and the token endpoint.
+// request is one call, and the answer as far as it is known.
+type request struct {
+	*http.Request
+	params  map[string]string
+	version string
+	header  http.Header
+	status  int
+	body    bytes.Buffer
+}
+
+// ServeHTTP answers the table, aggregate and attachment APIs and the token endpoint.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Date", s.cfg.Now().UTC().Format(http.TimeFormat))
-	if r.URL.Path == "/oauth_token.do" {
-		s.token(w, r)
-		return
+	q := &request{Request: r, params: map[string]string{}, header: w.Header()}
+	for name, values := range r.URL.Query() {
+		q.params[name] = values[0]
 	}
-	if !s.admitted(r) {
-		w.Header().Set("WWW-Authenticate", `BASIC realm="Service-now"`)
-		fail(w, http.StatusUnauthorized, "User Not Authenticated", "Required to provide Auth information")
-		return
-	}
+	q.header.Set("Date", s.cfg.Now().UTC().Format(http.TimeFormat))
+	q.header.Set("Server", "ServiceNow")
+	q.header.Set("Cache-Control", "no-cache,no-store,must-revalidate,max-age=-1")
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	if len(parts) > 2 && parts[0] == "api" && parts[1] == "now" {
-		parts = parts[2:]
-		if parts[0] == "v1" || parts[0] == "v2" {
-			parts = parts[1:]
-		}
+	s.answer(q)
+	s.mu.Unlock()
+	w.WriteHeader(q.status)
+	if r.Method != http.MethodHead {
+		w.Write(q.body.Bytes()) //nolint:errcheck,gosec // the client has gone
+	}
+}
+
+func (s *Server) answer(q *request) {
+	if q.URL.Path == "/oauth_token.do" {
+		s.token(q)
+		return
+	}
+	s.sign(q)
+	if !s.admitted(q) {
+		q.header.Set("WWW-Authenticate", `BASIC realm="Service-now"`)
+		q.fail(http.StatusUnauthorized, "User Not Authenticated", "Required to provide Auth information")
+		return
+	}
+	q.header.Set("X-Is-Logged-In", "true")
+	if s.tooMany(q) || !q.acceptable() {
+		return
+	}
+	s.route(q)
+}
+
+// route finds what a path means: /api/now[/vN]/table/TABLE[/SYS_ID] and its neighbours.
+func (s *Server) route(q *request) {
+	path, ok := strings.CutPrefix(q.URL.Path, "/api/now/")
+	parts := strings.Split(strings.TrimSuffix(path, "/"), "/")
+	if ok && (parts[0] == "v1" || parts[0] == "v2") {
+		q.version, parts = parts[0], parts[1:]
+	}
+	switch {
+	case !ok || len(parts) < 1 || len(parts) > 3:
+	case parts[0] == "table" && s.switches.NoAPI:
+		q.fail(http.StatusForbidden, "User Not Authorized", "Failed API level ACL Validation")
+		return
+	case parts[0] == "table" && len(parts) > 1:
+		s.describe(parts[1])
+		t := s.tables[parts[1]]
 		switch {
-		case len(parts) == 2 && parts[0] == "table":
-			s.collection(w, r, parts[1])
-			return
-		case len(parts) == 3 && parts[0] == "table":
-			s.record(w, r, parts[1], parts[2])
-			return
-		case len(parts) == 2 && parts[0] == "stats":
-			found, _ := s.find(parts[1], r.URL.Query().Get("sysparm_query"))
-			answer(w, http.StatusOK, map[string]any{"result": map[string]any{"stats": map[string]string{"count": strconv.Itoa(len(found))}}})
-			return
+		case t == nil:
+			q.fail(http.StatusBadRequest, "Invalid table "+parts[1], "")
+		case len(parts) == 2:
+			s.collection(q, t)
+		default:
+			s.record(q, t, parts[2])
 		}
-	}
-	fail(w, http.StatusBadRequest, "Requested URI does not represent any resource", "")
-}
-
-func (s *Server) collection(w http.ResponseWriter, r *http.Request, name string) {
-	if s.tables[name] == nil {
-		fail(w, http.StatusBadRequest, "Invalid table "+name, "")
+		return
+	case parts[0] == "stats" && len(parts) == 2:
+		s.aggregate(q, parts[1])
+		return
+	case parts[0] == "attachment" && len(parts) == 1 && q.reads():
+		s.list(q, s.tables["sys_attachment"])
 		return
 	}
-	switch r.Method {
-	case http.MethodGet:
-		s.list(w, r.URL.Query(), name)
-	case http.MethodPost:
-		fields, ok := body(w, r)
-		if !ok {
-			return
-		}
-		id := s.insert(name, fields, s.cfg.Username)
-		answer(w, http.StatusCreated, map[string]any{"result": s.shape(name, s.tables[name].rows[id], r.URL.Query())})
+	q.fail(http.StatusBadRequest, "Requested URI does not represent any resource", "")
+}
+
+func (q *request) reads() bool { return q.Method == http.MethodGet || q.Method == http.MethodHead }
+
+// verb is the method, or the one that a header puts in its place.
+func (q *request) verb() string {
+	if v := q.Header.Get("X-Http-Method-Override"); v != "" && q.Method == http.MethodPost {
+		return v
+	}
+	return q.Method
+}
+
+// acceptable checks Accept and Content-Type: both are asked for.
+func (q *request) acceptable() bool {
+	accept, content := q.Header.Get("Accept"), q.Header.Get("Content-Type")
+	switch {
+	case accept == "":
+		q.fail(http.StatusBadRequest, "Invalid Accept header", "The Accept header is required.")
+	case !strings.Contains(accept, "json") && !strings.Contains(accept, "*/*"):
+		q.fail(http.StatusNotAcceptable, "Not acceptable", "Supported: application/json.")
+	case q.reads() || q.Method == http.MethodDelete || strings.HasPrefix(content, "application/json"):
+		return true
+	case content == "":
+		q.fail(http.StatusBadRequest, "Invalid Content-Type header", "The Content-Type header is required.")
 	default:
-		fail(w, http.StatusMethodNotAllowed, "Method not allowed", "")
+		q.fail(http.StatusUnsupportedMediaType, "Unsupported media type", "Supported: application/json.")
+	}
+	return false
+}
+
+func (s *Server) collection(q *request, t *table) {
+	switch q.verb() {
+	case http.MethodGet, http.MethodHead:
+		s.list(q, t)
+	case http.MethodPost:
+		s.create(q, t)
+	default:
+		q.fail(http.StatusMethodNotAllowed, "Method not allowed", "")
 	}
 }
 
-func (s *Server) list(w http.ResponseWriter, q url.Values, name string) {
-	found, refused := s.find(name, q.Get("sysparm_query"))
-	if refused {
-		fail(w, http.StatusForbidden, "Insufficient rights to query records", "Field(s) present in the query do not have permission to be read")
+func (s *Server) record(q *request, t *table, id string) {
+	r := s.seen(s.records[id])
+	if r == nil || !r.table.is(t.name) || s.switches.Hide != nil && s.switches.Hide(t.name, id) {
+		q.fail(http.StatusNotFound, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
 		return
 	}
-	if name == "sys_journal_field" && !s.JournalRows {
+	switch q.verb() {
+	case http.MethodGet, http.MethodHead:
+		s.one(q, t, r, http.StatusOK)
+	case http.MethodPatch, http.MethodPut:
+		s.change(q, t, s.records[id])
+	case http.MethodDelete:
+		if s.refused(q, t, "Delete Failed") {
+			return
+		}
+		s.delete(r, s.cfg.Username)
+		q.status = http.StatusNoContent
+	default:
+		q.fail(http.StatusMethodNotAllowed, "Method not allowed", "")
+	}
+}
+
+// list answers a query: the limit comes before the access rules, the count before both.
+func (s *Server) list(q *request, t *table) {
+	found, err := s.find(t, q.query(t))
+	switch {
+	case err != nil:
+		q.fail(http.StatusForbidden, "Insufficient rights to query records", "Field(s) present in the query do not have permission to be read")
+		return
+	case t.name == "sys_journal_field" && s.switches.Journals == "refuse":
+		q.fail(http.StatusForbidden, "Insufficient rights", "Insufficient rights to query records")
+		return
+	case t.name == "sys_journal_field" && s.switches.Journals == "empty":
 		found = nil
-	}
-	limit, err := strconv.Atoi(q.Get("sysparm_limit"))
-	if err != nil {
-		limit = 10000
-	}
-	offset, _ := strconv.Atoi(q.Get("sysparm_offset"))
-	w.Header().Set("X-Total-Count", strconv.Itoa(len(found)))
-	page := found[min(offset, len(found)):min(offset+limit, len(found))]
-	out := make([]map[string]any, 0, len(page))
-	for _, r := range page {
-		if s.Hide == nil || !s.Hide(name, r["sys_id"]) { // after the limit, as access rules are
-			out = append(out, s.shape(name, r, q))
-		}
-	}
-	answer(w, http.StatusOK, map[string]any{"result": out})
-}
-
-func (s *Server) record(w http.ResponseWriter, r *http.Request, name, id string) {
-	found := s.table(name).rows[id]
-	if found == nil || s.Hide != nil && s.Hide(name, id) {
-		fail(w, http.StatusNotFound, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
+	case len(found) == 0 && q.version == "v1":
+		q.fail(http.StatusNotFound, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
 		return
 	}
-	if r.Method == http.MethodPatch || r.Method == http.MethodPut {
-		fields, ok := body(w, r)
-		if !ok {
-			return
-		}
-		if lacks := s.policy(name, found, fields); lacks != "" {
-			fail(w, http.StatusForbidden, "Operation Failed", "Data Policy Exception: \n\tThe following fields are mandatory: "+lacks)
-			return
-		}
-		s.update(name, found, s.writable(name, fields), s.cfg.Username)
+	limit, offset := q.number("sysparm_limit", 10000), q.number("sysparm_offset", 0)
+	if limit < 0 || offset < 0 {
+		q.fail(http.StatusBadRequest, "Invalid paging parameter", "sysparm_limit and sysparm_offset are never negative.")
+		return
 	}
-	answer(w, http.StatusOK, map[string]any{"result": s.shape(name, found, r.URL.Query())})
-}
-
-// writable leaves out what is no column and what may not be written: in silence.
-func (s *Server) writable(name string, fields map[string]string) map[string]string {
-	out := map[string]string{}
-	for field, value := range fields {
-		if s.table(name).columns[field] && !s.Unwritable[field] {
-			out[field] = value
-		}
+	if q.params["sysparm_no_count"] != "true" {
+		q.header.Set("X-Total-Count", strconv.Itoa(len(found)))
 	}
-	return out
-}
-
-// policy is the data policy on resolving: a code that is known, and notes. An
-// unknown choice counts as none.
-func (s *Server) policy(name string, r row, fields map[string]string) string {
-	if name != "incident" || fields["state"] != "6" {
-		return ""
-	}
-	after := maps.Clone(r)
-	maps.Copy(after, fields)
-	var lacks []string
-	if !slices.Contains([]string{
-		"Solution provided", "Workaround provided", "Resolved by caller", "Resolved by change", "Resolved by problem", "Resolved by request", "User error", "Duplicate", "Known error", "No resolution provided",
-	}, after["close_code"]) {
-		lacks = append(lacks, "Resolution code")
-	}
-	if after["close_notes"] == "" {
-		lacks = append(lacks, "Close notes")
-	}
-	return strings.Join(lacks, ", ")
-}
-
-// shape writes a row as the parameters ask: fields, raw or display values, and
-// references with or without their link.
-func (s *Server) shape(name string, r row, q url.Values) map[string]any {
-	fields := strings.Split(q.Get("sysparm_fields"), ",")
-	if q.Get("sysparm_fields") == "" {
-		fields = slices.Sorted(maps.Keys(s.table(name).columns))
-	}
-	bare := q.Get("sysparm_exclude_reference_link") == "true"
-	out := make(map[string]any, len(fields))
-	for _, f := range fields {
-		if !s.known(s.table(name), f) {
+	s.link(q, len(found), limit, offset)
+	sh := s.shape(q, t)
+	q.head(http.StatusOK)
+	q.body.WriteString(`{"result":[`)
+	first := true
+	for _, r := range found[min(offset, len(found)):min(offset+limit, len(found))] {
+		if s.switches.Hide != nil && s.switches.Hide(t.name, r.id()) {
 			continue
 		}
-		raw, shown := s.walk(r, f), ""
-		if f == "comments" || f == "work_notes" {
-			raw, shown = "", s.journalText(r["sys_id"], f)
-		} else {
-			shown = s.label(name, f, raw)
+		if !first {
+			q.body.WriteByte(',')
 		}
-		last := f[strings.LastIndexByte(f, '.')+1:]
-		link := ""
-		if len(reference(last)) > 0 && raw != "" && !bare {
-			link = "https://instance.example/api/now/table/" + reference(last)[0] + "/" + raw
-		}
-		out[f] = cell(q.Get("sysparm_display_value"), raw, shown, link)
+		first = false
+		sh.write(&q.body, r)
 	}
-	return out
+	q.body.WriteString("]}")
 }
 
-func cell(mode, raw, shown, link string) any {
-	switch {
-	case mode == "all" && link != "":
-		return map[string]string{"display_value": shown, "link": link, "value": raw}
-	case mode == "all":
-		return map[string]string{"display_value": shown, "value": raw}
-	case mode == "true" && link != "":
-		return map[string]string{"display_value": shown, "link": link}
-	case mode == "true":
-		return shown
-	case link != "":
-		return map[string]string{"link": link, "value": raw}
-	}
-	return raw
+// one answers with a single row.
+func (s *Server) one(q *request, t *table, r *record, status int) {
+	q.head(status)
+	q.body.WriteString(`{"result":`)
+	s.shape(q, t).write(&q.body, r)
+	q.body.WriteByte('}')
 }
 
-// journalText is the display form: newest first, with a header a person can forge.
-func (s *Server) journalText(id, element string) string {
-	var b strings.Builder
-	for _, r := range slices.Backward(s.journals[id]) {
-		if r["element"] == element {
-			b.WriteString(r["sys_created_on"] + " - " + r["sys_created_by"] + " (" + map[string]string{"comments": "Additional comments", "work_notes": "Work notes"}[element] + ")\n" + r["value"] + "\n\n")
+// query is sysparm_query, or what name=value parameters come to.
+func (q *request) query(t *table) string {
+	if text, ok := q.params["sysparm_query"]; ok {
+		return text
+	}
+	var parts []string
+	for name, value := range q.params {
+		if t.columns[name] != nil {
+			parts = append(parts, name+"="+strings.ReplaceAll(value, "^", "^^"))
 		}
 	}
-	return b.String()
+	return strings.Join(parts, "^")
 }
 
-// label is a choice's or a reference's display value.
-func (s *Server) label(name, path, raw string) string {
-	column := path[strings.LastIndexByte(path, '.')+1:]
-	if to := s.referred(column, raw); to != nil {
-		for _, f := range []string{"name", "number"} {
-			if to[f] != "" {
-				return to[f]
-			}
-		}
+func (q *request) number(name string, otherwise int) int {
+	n, err := strconv.Atoi(q.params[name])
+	if err != nil {
+		return otherwise
 	}
-	labels := map[string]map[string]string{
-		"incident.state": {"1": "New", "2": "In Progress", "3": "On Hold", "6": "Resolved", "7": "Closed", "8": "Canceled"},
-		"sc_task.state":  {"-5": "Pending", "1": "Open", "2": "Work in Progress", "3": "Closed Complete", "4": "Closed Incomplete", "7": "Closed Skipped"},
-		".priority":      {"1": "1 - Critical", "2": "2 - High", "3": "3 - Moderate", "4": "4 - Low", "5": "5 - Planning"},
-		".risk":          {"2": "High", "3": "Moderate", "4": "Low"},
-	}
-	for _, key := range []string{name + "." + column, "." + column} {
-		if l := labels[key][raw]; l != "" {
-			return l
-		}
-	}
-	return raw
+	return n
 }
 
-func (s *Server) admitted(r *http.Request) bool {
-	if user, password, ok := r.BasicAuth(); ok {
-		return same(user, s.cfg.Username) && same(password, s.cfg.Password)
-	}
-	if key := r.Header.Get("x-sn-apikey"); key != "" {
-		return same(key, s.cfg.Key)
-	}
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return ok && s.cfg.Now().Before(s.tokens[token])
-}
-
-func same(a, b string) bool { return a != "" && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
-
-// token answers /oauth_token.do: the same token while it lives.
-func (s *Server) token(w http.ResponseWriter, r *http.Request) {
-	if r.ParseForm() != nil || r.Method != http.MethodPost {
-		fail(w, http.StatusBadRequest, "bad request", "")
+// link writes the Link header: on the desk's own address, whatever host was asked.
+func (s *Server) link(q *request, total, limit, offset int) {
+	if q.params["sysparm_suppress_pagination_header"] == "true" || limit <= 0 || total <= limit {
 		return
 	}
-	ok := same(r.PostForm.Get("client_id"), s.cfg.ClientID) && same(r.PostForm.Get("client_secret"), s.cfg.ClientSecret)
-	switch r.PostForm.Get("grant_type") {
-	case "client_credentials":
-	case "password":
-		ok = ok && same(r.PostForm.Get("username"), s.cfg.Username) && same(r.PostForm.Get("password"), s.cfg.Password)
-	default:
-		ok = false
+	params := q.URL.Query()
+	var all []string
+	add := func(at int, rel string) {
+		params.Set("sysparm_offset", strconv.Itoa(at))
+		all = append(all, "<"+s.cfg.Instance+q.URL.Path+"?"+params.Encode()+`>;rel="`+rel+`"`)
 	}
-	if !ok {
-		answer(w, http.StatusUnauthorized, map[string]string{"error_description": "access_denied", "error": "server_error"})
-		return
+	add(0, "first")
+	if offset > 0 {
+		add(max(0, offset-limit), "prev")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.cfg.Now()
-	for token, until := range s.tokens {
-		if now.Before(until) {
-			answer(w, http.StatusOK, map[string]any{"access_token": token, "scope": "useraccount", "token_type": "Bearer", "expires_in": int(until.Sub(now).Seconds())})
-			return
-		}
+	if offset+limit < total {
+		add(offset+limit, "next")
 	}
-	raw := make([]byte, 24)
-	rand.Read(raw)
-	token := hex.EncodeToString(raw)
-	s.tokens = map[string]time.Time{token: now.Add(30 * time.Minute)}
-	answer(w, http.StatusOK, map[string]any{"access_token": token, "scope": "useraccount", "token_type": "Bearer", "expires_in": 1799})
+	add((total-1)/limit*limit, "last")
+	q.header.Set("Link", strings.Join(all, ","))
 }
 
-func body(w http.ResponseWriter, r *http.Request) (map[string]string, bool) {
-	raw, err := io.ReadAll(io.LimitReader(r.Body, 10<<20))
-	var fields map[string]any
-	if err != nil || json.Unmarshal(raw, &fields) != nil {
-		fail(w, http.StatusBadRequest, "Exception while reading request", "The payload is not valid JSON.")
-		return nil, false
-	}
-	out := map[string]string{}
-	for name, v := range fields {
-		switch v := v.(type) {
-		case string:
-			out[name] = v
-		case nil:
-			out[name] = ""
-		default:
-			out[name] = fmt.Sprint(v)
-		}
-	}
-	return out, true
+func (q *request) head(status int) {
+	q.header.Set("Content-Type", "application/json;charset=UTF-8")
+	q.status = status
 }
 
-func fail(w http.ResponseWriter, status int, message, detail string) {
-	answer(w, status, map[string]any{"error": map[string]string{"message": message, "detail": detail}, "status": "failure"})
+// fail answers with the error envelope.
+func (q *request) fail(status int, message, detail string) {
+	envelope := struct {
+		Error struct {
+			Message string  `json:"message"`
+			Detail  *string `json:"detail"`
+		} `json:"error"`
+		Status string `json:"status"`
+	}{Status: "failure"}
+	envelope.Error.Message = message
+	if detail != "" {
+		envelope.Error.Detail = &detail
+	}
+	q.json(status, envelope)
 }
 
-func answer(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(v) //nolint:errcheck,gosec,errchkjson // the client has gone
+func (q *request) json(status int, v any) {
+	q.head(status)
+	json.NewEncoder(&q.body).Encode(v) //nolint:errcheck,gosec,errchkjson // texts and numbers in memory
 }

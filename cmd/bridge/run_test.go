@@ -1,0 +1,283 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	main "bridge/cmd/bridge"
+	"bridge/simulator"
+)
+
+// stage is a world over TLS, and a bridge.yaml that leads to it.
+type stage struct {
+	*testing.T
+	world  *simulator.World
+	users  simulator.Users
+	config string
+	env    map[string]string
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	s := &stage{T: t, world: simulator.New(simulator.Config{}), env: map[string]string{
+		"BRIDGE_SEND_BUDGET": "1s", "BRIDGE_SEND_SETTLE": "1s", "BRIDGE_POLL_INTERVAL": "1s", "BRIDGE_POLL_NOTES_MAX_INTERVAL": "1s", "BRIDGE_LISTEN": "",
+	}}
+	s.users = s.world.Populate()
+	running, err := s.world.Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = running.Close() })
+	rules, err := filepath.Abs("../../mappings.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.config, err = running.WriteConfig(t.TempDir(), rules); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// run runs one command in this process.
+func (s *stage) run(args ...string) (code int, out, errs string) {
+	s.Helper()
+	var o, e bytes.Buffer
+	code = main.Run(context.Background(), &o, &e, s.env, append(args, "--config", s.config)...)
+	return code, o.String(), e.String()
+}
+
+// must runs a command that must end with a code.
+func (s *stage) must(want int, args ...string) string {
+	s.Helper()
+	code, out, errs := s.run(args...)
+	if code != want {
+		s.Fatalf("bridge %s ended with %d, want %d\n%s%s", strings.Join(args, " "), code, want, out, errs)
+	}
+	return out + errs
+}
+
+func TestRunOnceEndsWithACodeAndASummary(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.world.Incident(s.users, "Laptop does not start", nil)
+	out := s.must(0, "run", "--once")
+	for _, want := range []string{"run=", " created=1 ", " updated=1 ", " owed=0 ", " calls=", " calls_itsm=", " calls_mmd=2 ", " exit=0"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the summary lacks %q: %s", want, out)
+		}
+	}
+	s.world.Faults.Keep()
+	if out := s.must(0, "run", "--once"); !strings.Contains(out, " created=0 ") || !strings.Contains(out, " updated=0 ") {
+		t.Errorf("a second run did something: %s", out)
+	}
+	for _, call := range s.world.Faults.Log() {
+		if call.Method != http.MethodGet && call.Side != simulator.SideAuthority {
+			t.Errorf("a second run wrote: %s %s", call.Method, call.Path)
+		}
+	}
+}
+
+func TestRunOnceSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		before func(s *stage)
+		code   int
+		says   string
+	}{
+		"a record that cannot be mapped is parked": {func(s *stage) {
+			s.world.Incident(s.users, "No caller", map[string]string{"caller_id": ""})
+		}, 3, "1 parked"},
+		"more creates than the limit hold the rule": {func(s *stage) {
+			for range 101 {
+				s.world.Incident(s.users, "Storm", nil)
+			}
+		}, 3, "rule incident is held: 101 creates in one cycle"},
+		"a lost answer is looked for, not sent again": {func(s *stage) {
+			s.world.Incident(s.users, "Lost", nil)
+			s.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets", Kind: simulator.LostAfter})
+		}, 4, "unknown=1"},
+		"a rate limit waits": {func(s *stage) {
+			s.world.Incident(s.users, "Slow down", nil)
+			s.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets", Kind: simulator.TooMany, RetryAfter: 3600, Times: -1})
+		}, 4, "waiting=1"},
+		"a desk that does not answer": {func(s *stage) {
+			s.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Kind: simulator.Error500, Times: -1})
+		}, 1, "records of rule incident could not be read"},
+		"a desk that hibernates": {func(s *stage) {
+			s.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Kind: simulator.HTML, Times: -1})
+		}, 1, "text/html instead of JSON"},
+		"credentials that the desk refuses": {func(s *stage) {
+			if err := os.WriteFile(filepath.Join(filepath.Dir(s.config), "itsm.secret"), []byte("canary-wrong"), 0o600); err != nil {
+				s.Fatal(err)
+			}
+		}, 1, "refused the credentials"},
+		"a secret that the authority refuses": {func(s *stage) {
+			s.world.Incident(s.users, "No token", nil)
+			if err := os.WriteFile(filepath.Join(filepath.Dir(s.config), "mmd.secret"), []byte("canary-wrong"), 0o600); err != nil {
+				s.Fatal(err)
+			}
+		}, 1, "mmd refused the credentials"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			tt.before(s)
+			out := s.must(tt.code, "run", "--once")
+			if !strings.Contains(out, tt.says) || !strings.Contains(out, fmt.Sprintf("exit=%d", tt.code)) {
+				t.Errorf("it says\n%s, want %q", out, tt.says)
+			}
+			if strings.Contains(out, "canary") || strings.Contains(out, simulator.ClientSecret) || strings.Contains(out, simulator.Password) {
+				t.Errorf("a secret shows:\n%s", out)
+			}
+			if tt.code > 2 {
+				s.must(0, "run", "--once", "--ok-exit", "3,4")
+			}
+		})
+	}
+}
+
+func TestAnOperatorsDay(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	bad := s.world.Incident(s.users, "No caller", map[string]string{"caller_id": ""})
+	s.must(3, "run", "--once")
+	number := s.world.ITSM.Row("incident", bad)["number"]
+	for _, want := range []string{"PARKED", number, "contact.email is empty and required", "bridge retry"} {
+		if out := s.must(0, "status"); !strings.Contains(out, want) {
+			t.Errorf("status lacks %q:\n%s", want, out)
+		}
+	}
+	if out := s.must(0, "plan"); !strings.Contains(out, "! parked ticket.create") || !strings.Contains(out, "GET only") {
+		t.Errorf("plan says\n%s", out)
+	}
+	if n := len(s.world.MMD.Tickets()); n != 0 {
+		t.Fatalf("%d tickets", n)
+	}
+	s.world.ITSM.Set("sys_user", s.users.Ada, map[string]string{"email": "ada@acme.example"})
+	s.world.ITSM.Set("incident", bad, map[string]string{"caller_id": s.users.Ada})
+	s.must(0, "retry", number, "--reason", "has a caller now")
+	s.must(0, "run", "--once")
+	if out := s.must(0, "status", "-o", "json"); !strings.Contains(out, `"owed":0`) {
+		t.Errorf("status says\n%s", out)
+	}
+	s.must(1, "retry", "INC9999999")
+	s.must(1, "resume", "incident", "--accept", "1")
+}
+
+func TestTheBrakeIsReleasedByHand(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.env["BRIDGE_LIMITS_CREATES"] = "2"
+	for range 4 {
+		s.world.Incident(s.users, "Storm", nil)
+	}
+	s.must(3, "run", "--once")
+	s.must(1, "resume", "incident", "--accept", "3")
+	s.must(0, "resume", "incident", "--accept", "4")
+	s.must(0, "run", "--once")
+	if n := len(s.world.MMD.Tickets()); n != 4 {
+		t.Errorf("%d tickets, want 4", n)
+	}
+}
+
+func TestALedgerOfAnotherPairIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.must(0, "run", "--once")
+	text, err := os.ReadFile(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strings.Replace(string(text), simulator.Tenant, "11111111-1111-4111-8111-111111111111", 1)
+	if err := os.WriteFile(s.config, []byte(other), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := s.must(2, "run", "--once"); !strings.Contains(out, "cannot serve") {
+		t.Errorf("it says %s", out)
+	}
+}
+
+// TestKilledForReal kills the real binary at random moments, over TLS and on a
+// ledger in a file, and looks at what both sides hold in the end.
+func TestKilledForReal(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("left out of the short form: the same binary, killed for real")
+	}
+	s := newStage(t)
+	binary := filepath.Join(t.TempDir(), "bridge")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	const records = 60
+	s.env["BRIDGE_LIMITS_CREATES"] = "0"
+	var ids []string
+	for i := range records {
+		ids = append(ids, s.world.Incident(s.users, fmt.Sprintf("Number %d", i), nil))
+		s.world.ITSM.Comment("incident", ids[i], "ada.byron", "Please help.")
+	}
+	for kill := range 25 {
+		cmd := exec.CommandContext(t.Context(), binary, "run", "--config", s.config)
+		for name, value := range s.env {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(60+rand.IntN(250)) * time.Millisecond)
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if tickets := s.world.MMD.Tickets(); len(tickets) > 0 {
+			s.world.MMD.AddNote(tickets[kill%len(tickets)].ID, "vera@vendor.example", fmt.Sprintf("Note %d.", kill))
+		}
+	}
+	for range 60 {
+		if code, _, _ := s.run("run", "--once"); code == 0 {
+			break
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	time.Sleep(1100 * time.Millisecond)
+	s.must(0, "run", "--once")
+	if n := len(s.world.MMD.Tickets()); n != records {
+		t.Errorf("%d tickets for %d incidents", n, records)
+	}
+	texts := map[string]int{}
+	notes := 0
+	for _, ticket := range s.world.MMD.Tickets() {
+		comments := 0
+		for _, n := range s.world.MMD.Notes(ticket.ID) {
+			if strings.HasPrefix(n.Sender, "app-") {
+				comments++
+			} else {
+				notes++
+			}
+		}
+		if comments != 1 {
+			t.Errorf("ticket %s has %d notes from the bridge, want one", ticket.ID, comments)
+		}
+	}
+	for _, id := range ids {
+		for _, n := range s.world.ITSM.Journal(id, "work_notes") {
+			texts[n.Text]++
+		}
+	}
+	if len(texts) != notes {
+		t.Errorf("%d work notes for %d notes of the vendor", len(texts), notes)
+	}
+	for text, n := range texts {
+		if n != 1 {
+			t.Errorf("%d times: %s", n, text)
+		}
+	}
+}
