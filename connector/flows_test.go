@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"bridge/plan"
+	"bridge/simulator/itsm"
 )
 
 func TestAnIncidentBecomesOneTicketAndIsLinked(t *testing.T) {
@@ -345,5 +346,19 @@ func TestTheBrakeHoldsARuleUntilItIsReleased(t *testing.T) {
 		if n := len(r.world.MMD.Tickets()); n != 5 {
 			t.Errorf("%d tickets after the release, want 5", n)
 		}
+	})
+}
+
+func TestAJournalThatIsClosedToUsIsSaid(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.ITSM.Switch(func(s *itsm.Switches) { s.Journals = "empty" })
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Please help.")
+		if report := r.cycle(); len(report.Unread) != 1 || !strings.Contains(report.Unread[0], "sys_journal_field is closed") {
+			t.Errorf("the report says %q", report.Unread)
+		}
+		r.ticketOf(incident)
 	})
 }

@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -157,7 +158,7 @@ func (p *Poller) observe(ctx context.Context, t table, records []itsm.Record, cr
 		}
 		news = append(news, plan.Record{Table: t.name, Row: row(rec), Seen: seen})
 	}
-	if err := p.complete(ctx, t, news, stories); err != nil {
+	if err := p.complete(ctx, t, news, stories, report); err != nil {
 		return err
 	}
 	promise := plan.Promise{At: seen}
@@ -202,7 +203,7 @@ func (p *Poller) decide(rec plan.Record, story *plan.Story, report *Report) plan
 
 // complete reads what planning needs besides the rows: comments, the tickets that
 // correlation_id names, and the tickets of referenced records.
-func (p *Poller) complete(ctx context.Context, t table, news []plan.Record, stories map[string]*plan.Story) error {
+func (p *Poller) complete(ctx context.Context, t table, news []plan.Record, stories map[string]*plan.Story, report *Report) error {
 	var ids []string
 	for i := range news {
 		rec := &news[i]
@@ -222,6 +223,11 @@ func (p *Poller) complete(ctx context.Context, t table, news []plan.Record, stor
 	}
 	if err := p.comments(ctx, t, news, ids); err != nil {
 		return err
+	}
+	for _, rec := range news {
+		if slices.Contains(ids, rec.ID()) && rec.Hidden(t.journals) {
+			report.Unread = append(report.Unread, fmt.Sprintf("%s has comments that cannot be read: sys_journal_field is closed to this user, who needs a right to read it", rec.Number()))
+		}
 	}
 	return p.ticketsOf(ctx, t.rules, news)
 }

@@ -71,8 +71,9 @@ type pass struct {
 }
 
 // ahead is how many ops are begun for each place on their side: a commit takes a
-// while, and a place that waits for one is lost.
-const ahead = 4
+// while, and a place that waits for one is lost. More would leave more to look for
+// after a crash.
+const ahead = 2
 
 // strikesOut is how many refusals in a row stop a side for this pass.
 const strikesOut = 3

@@ -47,7 +47,7 @@ func (l *loader) ticketRule(n *yaml.Node) *TicketRule {
 	for _, t := range r.update {
 		r.UpdateFields = append(r.UpdateFields, t.path)
 	}
-	r.gather(append(names(r.create), names(r.update)...), r.UpdateFields, r.TellTicket)
+	r.gather(append(names(r.create), names(r.update)...), r.UpdateFields, r.TellTicket, r.NotesFrom.Fields)
 	r.gatherWhen(r.NotesTo.when, r.NotesFrom.when)
 	r.TicketFields = ticketPaths(r.update)
 	return r

@@ -47,6 +47,12 @@ func (r Record) Number() string {
 // Rev is the record's sys_mod_count: it rises with each change.
 func (r Record) Rev() string { return r.Row["sys_mod_count"].Value }
 
+// Hidden says that a record shows comments as text and none of them as rows: the
+// journal is closed to this user, and nothing of it would be sent, in silence.
+func (r Record) Hidden(fields []string) bool {
+	return len(r.Comments) == 0 && slices.ContainsFunc(fields, func(f string) bool { return r.Row[f].Display != "" })
+}
+
 // Story is what the ledger knows of one link.
 type Story struct {
 	Link  Link
