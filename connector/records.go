@@ -196,6 +196,9 @@ func (p *Poller) decide(rec plan.Record, story *plan.Story, report *Report) plan
 	rule, why, _ := p.Planner.Match(rec.Table, rec.Row)
 	if rule == nil {
 		report.skip(why)
+		if story != nil {
+			return p.Planner.Unwanted(*story, rec, why)
+		}
 		return plan.Promise{}
 	}
 	return p.Planner.NewRecord(rule, why, rec, story)

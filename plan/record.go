@@ -121,6 +121,29 @@ func (p Planner) NewRecord(rule *mapping.TicketRule, why string, rec Record, sto
 	return out
 }
 
+// Unwanted ends what is owed to a record that no rule takes any more and that has
+// no ticket yet. What was begun may be there already, and stays.
+func (p Planner) Unwanted(story Story, rec Record, why string) Promise {
+	out := Promise{At: rec.Seen}
+	for _, op := range story.Ops {
+		if op.State.Ended() {
+			continue
+		}
+		if op.Frozen {
+			return Promise{}
+		}
+		op.State, op.Ended, op.Reason, op.Basis.Rev = Cancelled, rec.Seen, "its ticket is not wanted any more: "+why, "unwanted "+p.rev(rec.Row)
+		out.Ops = append(out.Ops, op)
+	}
+	if len(out.Ops) == 0 {
+		return Promise{}
+	}
+	link := story.Link.clone()
+	link.Ended, link.Rev = rec.Seen, rec.Rev()
+	out.Links = []Link{link}
+	return out
+}
+
 // known says that the ledger holds an op that was decided on the same.
 func known(story *Story, op Op) bool {
 	return story != nil && slices.ContainsFunc(story.Ops, func(o Op) bool {

@@ -195,7 +195,7 @@ func putOp(ctx context.Context, tx *sql.Tx, op plan.Op) (added bool, err error) 
 	if was.Frozen || was.Basis.Rev == op.Basis.Rev || was.State == plan.Begun || was.State == plan.Unknown || was.State == plan.Doubt || was.State == plan.Done {
 		return false, nil
 	}
-	op.Seq, op.Attempt, op.Promised, op.Ended = was.Seq, was.Attempt, was.Promised, time.Time{}
+	op.Seq, op.Attempt, op.Promised = was.Seq, was.Attempt, was.Promised
 	return false, setOp(ctx, tx, op, was.Attempt)
 }
 
