@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -115,7 +116,7 @@ func (r *rig) act(s step, made map[string]string) {
 func (r *rig) writes() string {
 	var out []string
 	for _, call := range r.world.Faults.Log() {
-		if call.Method == "GET" || call.Side == simulator.SideAuthority {
+		if call.Method == http.MethodGet || call.Side == simulator.SideAuthority {
 			continue
 		}
 		var body bytes.Buffer
