@@ -362,3 +362,43 @@ func TestAJournalThatIsClosedToUsIsSaid(t *testing.T) {
 		r.ticketOf(incident)
 	})
 }
+
+func TestALostLedgerMakesNothingTwiceWhereARecordNamesItsTicket(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Please help.")
+		r.rest()
+		ticket := r.ticketOf(incident)
+		r.world.MMD.AddNote(ticket.ID, "vera@vendor.example", "On it.")
+		r.rest()
+		r.lose()
+		r.rest()
+		time.Sleep(time.Hour)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Thanks.")
+		r.world.MMD.AddNote(ticket.ID, "vera@vendor.example", "Done.")
+		r.rest()
+		time.Sleep(time.Hour)
+		r.rest()
+		r.ticketOf(incident)
+		if notes := r.world.MMD.Notes(ticket.ID); len(notes) != 4 {
+			t.Errorf("%d notes on the ticket, want two each way: %v", len(notes), notes)
+		}
+		if notes := r.world.ITSM.Journal(incident, "work_notes"); len(notes) != 2 {
+			t.Errorf("%d work notes, want 2: %v\n%s", len(notes), notes, r.story())
+		}
+	})
+}
+
+func TestARecordOfAnotherIntegrationIsHeld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Incident(r.users, "Laptop does not start", map[string]string{"correlation_id": "JIRA-17"})
+		r.cycles(2)
+		if n := len(r.world.MMD.Tickets()); n != 0 || r.counts().Parked != 1 || !strings.Contains(r.story(), "JIRA-17") {
+			t.Errorf("%d tickets\n%s", n, r.story())
+		}
+	})
+}

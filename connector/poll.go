@@ -191,10 +191,12 @@ func (p *Poller) begin(ctx context.Context, name, fingerprint string) (reading, 
 	return r, nil
 }
 
-// end moves the cursor up to the desk's time at which the reading began, less the lag.
+// end moves the cursor up to the desk's time at which the reading began, less the
+// lag. While nobody knows the desk's time it stays where it is: rows are read twice
+// then, and none is missed.
 func (p *Poller) end(ctx context.Context, r reading) error {
-	offset, _ := p.Desk.Clock()
-	if read := r.began.Add(offset - lag).Truncate(time.Second); read.After(r.cursor.Read) {
+	offset, known := p.Desk.Clock()
+	if read := r.began.Add(offset - lag).Truncate(time.Second); known && read.After(r.cursor.Read) {
 		r.cursor.Read = read
 	}
 	_, err := p.Ledger.Promise(ctx, plan.Promise{Cursor: &r.cursor, At: r.began})

@@ -117,6 +117,21 @@ func link(raw string) *url.URL {
 	return u
 }
 
+// lose starts over with an empty ledger.
+func (r *rig) lose() {
+	r.Helper()
+	ledger, err := store.Open(r.Context(), store.Config{URL: "sqlite::memory:", Worker: true})
+	if err != nil {
+		r.Fatal(err)
+	}
+	old := r.ledger
+	r.ledger = ledger
+	if err := old.Close(); err != nil {
+		r.Fatal(err)
+	}
+	r.start()
+}
+
 // cycle runs one cycle that must succeed.
 func (r *rig) cycle() connector.Report {
 	r.Helper()

@@ -46,6 +46,9 @@ type Link struct {
 	Twins []string
 	// Vanished lists marks of notes that were acknowledged and are not to be seen.
 	Vanished []string
+	// Adopted says that the link was found, not made: the first read of its notes
+	// only takes them down.
+	Adopted bool `json:",omitempty"`
 	// Notice is said about the link in status: empty when all is well.
 	Notice string
 	// Version rises with each write; an older one is refused.

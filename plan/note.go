@@ -80,10 +80,11 @@ func (p Planner) LinkedNotes(rule *mapping.TicketRule, story Story, notes []Vend
 		text := plainNote(n)
 		note := Note{Link: link.ID, Side: MMD, ID: id, Hash: hash(text), Seen: now, Mark: seen.claim(text)}
 		out.Notes = append(out.Notes, note)
-		if note.Mark == "" {
+		if note.Mark == "" && !link.Adopted {
 			out.Ops = append(out.Ops, p.recordNotes(rule, link, newNote{n, id, text}, now)...)
 		}
 	}
+	link.Adopted = false
 	p.vanished(&link, story, seen, len(notes) > 0, now)
 	p.silence(&link, len(out.Notes) > 0, now)
 	out.Links = []Link{link}

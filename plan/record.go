@@ -107,8 +107,7 @@ func (p Planner) NewRecord(rule *mapping.TicketRule, why string, rec Record, sto
 	out := Promise{At: rec.Seen}
 	if named := rec.Row["correlation_id"].Value; named != "" {
 		if t := rec.Correlated; t != nil && MarkOf(t.Description) == op.Mark {
-			op.Basis.Record = rec.Row
-			return p.Linked(rule, link, op, *t)
+			return p.adopt(rule, link, op, rec)
 		}
 		op.State, op.Body = Parked, nil
 		op.Reason = fmt.Sprintf("correlation_id %q is not this bridge's: another integration seems to own %s", named, rec.Number())
@@ -118,6 +117,16 @@ func (p Planner) NewRecord(rule *mapping.TicketRule, why string, rec Record, sto
 	}
 	out.Links, out.Ops = []Link{link}, []Op{op}
 	out.Add(p.comments(rule, Story{Link: link}, rec, rule.History))
+	return out
+}
+
+// adopt links a record to the ticket that it names and that carries its mark. What
+// was said on both sides before is taken down and not sent: it was, by the ledger
+// that knew of it.
+func (p Planner) adopt(rule *mapping.TicketRule, link Link, create Op, rec Record) Promise {
+	out := p.Linked(rule, link, create, *rec.Correlated)
+	out.Links[0].Adopted = true
+	out.Add(p.comments(rule, Story{Link: link}, rec, false))
 	return out
 }
 
