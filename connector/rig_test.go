@@ -39,7 +39,12 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{T: t, world: simulator.New(simulator.Config{}), creates: 0, settle: 5 * time.Minute}
+	return newRigOn(t, simulator.New(simulator.Config{}))
+}
+
+func newRigOn(t *testing.T, world *simulator.World) *rig {
+	t.Helper()
+	r := &rig{T: t, world: world, creates: 0, settle: 5 * time.Minute}
 	r.users = r.world.Populate()
 	src, err := os.ReadFile("../mappings.yaml")
 	if err != nil {

@@ -102,7 +102,7 @@ func (s *Elevations) Create(ctx context.Context, e NewElevation) (Elevation, err
 func (s *Elevations) Close(ctx context.Context, id, actionsTaken string) error {
 	_, err := s.rest.Do(ctx, rest.Request{
 		Method: http.MethodPatch, Path: s.path() + "/" + segment(id), Name: "tenants/ID/elevationRequests/ID",
-		Body: map[string]string{"ActionsTaken": actionsTaken}, Empty: true,
+		Body: map[string]string{"ActionsTaken": actionsTaken},
 	})
 	var e *rest.Error
 	if errors.As(err, &e) && e.Status == http.StatusBadRequest && strings.Contains(strings.ToLower(e.Message), "already closed") {

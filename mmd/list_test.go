@@ -169,3 +169,30 @@ func FuzzTicketsAndNotes(f *testing.F) {
 		}
 	})
 }
+
+func TestANoteIsDoneWith204AndNothingElse(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		status     int
+		kind, body string
+		outcome    rest.Outcome
+	}{
+		"204 is done":                         {204, "", "", rest.Done},
+		"a web page with 200 is unknown":      {200, "text/html", "<html>", rest.Unknown},
+		"202 is unknown":                      {202, "", "", rest.Unknown},
+		"200 with JSON of its own is unknown": {200, "application/json", "{}", rest.Unknown},
+		"200 without a body is unknown":       {200, "application/json", "", rest.Unknown},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, s := client(t, tt.status, tt.body)
+			s.kind = tt.kind
+			for what, err := range map[string]error{"note": c.Tickets.AddNote(t.Context(), "T1", "x"), "close": c.Elevations.Close(t.Context(), "E1", "x")} {
+				if rest.OutcomeOf(err) != tt.outcome {
+					t.Errorf("%s: outcome %s of %v, want %s", what, rest.OutcomeOf(err), err, tt.outcome)
+				}
+			}
+		})
+	}
+}

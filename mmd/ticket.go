@@ -155,7 +155,7 @@ func (s *Tickets) Notes(ctx context.Context, id string) ([]Note, error) {
 // of what it made.
 func (s *Tickets) AddNote(ctx context.Context, id, note string) error {
 	_, err := s.rest.Do(ctx, rest.Request{
-		Method: http.MethodPost, Path: ticketPath(id) + "/addNote", Name: "tickets('ID')/addNote", Body: map[string]string{"text": note}, Empty: true,
+		Method: http.MethodPost, Path: ticketPath(id) + "/addNote", Name: "tickets('ID')/addNote", Body: map[string]string{"text": note},
 	})
 	return notesError(err)
 }

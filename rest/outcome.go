@@ -227,12 +227,11 @@ func (e *truncated) Unwrap() error { return e.err }
 // decode reads the JSON of a success; everything else in a 2xx is an error.
 func decode(r Request, out Response) error {
 	switch {
-	case r.Into == nil:
+	case r.Into == nil && out.Status == http.StatusNoContent:
 		return nil
+	case r.Into == nil && isJSON(out.Header), r.Into == nil && len(out.Body) == 0:
+		return fmt.Errorf("%d where 204 says that it was done", out.Status)
 	case len(strings.TrimSpace(string(out.Body[:min(len(out.Body), 64)]))) == 0 && len(out.Body) < 64:
-		if r.Empty {
-			return nil
-		}
 		return fmt.Errorf("%d without a body", out.Status)
 	case !isJSON(out.Header):
 		return fmt.Errorf("%d with %s instead of JSON: a sign-in, maintenance or hibernation page?", out.Status, contentType(out.Header))

@@ -109,10 +109,8 @@ type Request struct {
 	// Body is sent as JSON, Form as a form.
 	Body any
 	Form url.Values
-	// Into receives the JSON of a success; nil: the body is not looked at.
-	Into any
-	// Empty says that a success without a body is one.
-	Empty  bool
+	// Into receives the JSON of a success; nil: only 204 is one.
+	Into   any
 	Header http.Header
 }
 
