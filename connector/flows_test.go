@@ -11,6 +11,7 @@ import (
 
 	"bridge/plan"
 	"bridge/simulator/itsm"
+	"bridge/simulator/mmd"
 )
 
 func TestAnIncidentBecomesOneTicketAndIsLinked(t *testing.T) {
@@ -399,6 +400,20 @@ func TestARecordOfAnotherIntegrationIsHeld(t *testing.T) {
 		r.cycles(2)
 		if n := len(r.world.MMD.Tickets()); n != 0 || r.counts().Parked != 1 || !strings.Contains(r.story(), "JIRA-17") {
 			t.Errorf("%d tickets\n%s", n, r.story())
+		}
+	})
+}
+
+func TestAListThatLagsIsMeasured(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.Lag = 10 * time.Minute })
+		r.world.Incident(r.users, "Laptop does not start", nil)
+		r.cycles(30)
+		lag, err := r.ledger.Meta(t.Context(), "lag")
+		if measured, bad := time.ParseDuration(lag); err != nil || bad != nil || measured < 9*time.Minute || measured > 10*time.Minute {
+			t.Errorf("the measured lag is %q, want about ten minutes (%v)", lag, err)
 		}
 	})
 }

@@ -111,7 +111,7 @@ func (p *pass) unread(ctx context.Context, story plan.Story, op plan.Op, err err
 	r := p.failed(err)
 	r.reply.Outcome = plan.WasRefused
 	p.count(op, r)
-	after := p.Timing.After(op, r.reply)
+	after := p.timing.After(op, r.reply)
 	after.Frozen = op.Frozen
 	_, err = p.Ledger.Settle(ctx, after, plan.Promise{At: p.Now()})
 	return err

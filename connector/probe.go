@@ -23,7 +23,7 @@ func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
 		p.count(op, p.failed(err))
 	}
 	look.At = p.Now()
-	after := p.Timing.Looked(op, look)
+	after := p.timing.Looked(op, look)
 	follow := plan.Promise{At: look.At}
 	if after.State == plan.Done {
 		r.id, r.reply = look.ID, plan.Reply{Outcome: plan.WasDone, At: look.At}
@@ -116,7 +116,7 @@ func (p *pass) sight(ctx context.Context, kind plan.LinkKind, op plan.Op) (*sigh
 			break
 		}
 	}
-	s.bare = len(s.known) == 0 && p.Now().After(op.Begun.Add(p.Timing.Budget+2*p.Timing.Settle))
+	s.bare = len(s.known) == 0 && p.Now().After(op.Begun.Add(p.timing.Budget+2*p.timing.Settle))
 	return s, nil
 }
 

@@ -62,7 +62,9 @@ type pass struct {
 	// slots how many calls are in flight there.
 	begun, slots map[plan.Side]chan struct{}
 	held         map[string]bool
-	fresh        *freshRows
+	// timing is the sender's, with the lag that was measured.
+	timing plan.Timing
+	fresh  *freshRows
 
 	mu    sync.Mutex
 	tried map[string]bool
@@ -82,7 +84,7 @@ func (s *Sender) newPass(report *Report) *pass {
 	p := &pass{
 		Sender: s, report: report, begun: map[plan.Side]chan struct{}{}, slots: map[plan.Side]chan struct{}{},
 		tried: map[string]bool{}, strikes: map[plan.Side]int{}, held: map[string]bool{},
-		fresh: &freshRows{rows: map[string]plan.Record{}},
+		fresh: &freshRows{rows: map[string]plan.Record{}}, timing: s.Timing,
 	}
 	for _, side := range []plan.Side{plan.ITSM, plan.MMD} {
 		n := max(s.Concurrency[side], 1)
@@ -101,6 +103,13 @@ func (p *pass) holds(ctx context.Context) error {
 	}
 	for _, h := range holds {
 		p.held[h.Rule] = true
+	}
+	lag, err := p.Ledger.Meta(ctx, metaLag)
+	if err != nil {
+		return fmt.Errorf("read the measured lag: %w", err)
+	}
+	if measured, err := time.ParseDuration(lag); err == nil {
+		p.timing.Lag = measured
 	}
 	return nil
 }
@@ -267,7 +276,7 @@ func (p *pass) call(ctx context.Context, link plan.Link, op plan.Op) result {
 		return result{reply: plan.Reply{Outcome: plan.WasRefused, Reason: "handed back: the bridge was told to stop", At: p.Now()}}
 	}
 	defer release(p.slots[side])
-	left := p.Timing.Budget - p.Now().Sub(op.Begun)
+	left := p.timing.Budget - p.Now().Sub(op.Begun)
 	if left <= 0 {
 		return result{reply: plan.Reply{Outcome: plan.WasRefused, Reason: "the budget was used up before the first byte", At: p.Now()}}
 	}
@@ -281,7 +290,7 @@ func (p *pass) call(ctx context.Context, link plan.Link, op plan.Op) result {
 // sends: what the ledger does not know must not go on.
 func (p *pass) settle(ctx context.Context, link plan.Link, op plan.Op, r result) (followed bool, err error) {
 	p.count(op, r)
-	after := p.Timing.After(op, r.reply)
+	after := p.timing.After(op, r.reply)
 	follow := plan.Promise{At: r.reply.At}
 	if after.State == plan.Done {
 		after.Result = r.id

@@ -41,44 +41,88 @@ func (p *Poller) tickets(ctx context.Context, report *Report) error {
 			return err
 		}
 	}
-	absent, err := p.absent(ctx, listed)
+	absent, linked, err := p.absent(ctx, listed)
 	if err != nil {
 		return err
 	}
-	return p.readTickets(ctx, absent, report)
+	seen, err := p.getTickets(ctx, absent)
+	if err != nil {
+		return err
+	}
+	if err := p.lagging(ctx, seen, linked); err != nil {
+		return err
+	}
+	return p.observeTickets(ctx, seen, report)
 }
 
+// lagging measures how long a ticket of our own is missing from the list that
+// should show it: what is not found so soon proves nothing.
+func (p *Poller) lagging(ctx context.Context, seen []plan.Ticket, linked map[string]time.Time) error {
+	known, err := p.Ledger.Meta(ctx, metaLag)
+	if err != nil {
+		return err
+	}
+	most, _ := time.ParseDuration(known)
+	longest := most
+	for _, t := range seen {
+		missing := t.Seen.Sub(linked[t.ID])
+		if t.Row["state"].Value != "resolved" && missing < longestLag { // an old one is missing for another reason
+			longest = max(longest, missing)
+		}
+	}
+	if longest == most {
+		return nil
+	}
+	return p.Ledger.SetMeta(ctx, metaLag, longest.String())
+}
+
+// longestLag is the longest that is taken for a lag.
+const longestLag = time.Hour
+
+// metaLag is where the ledger keeps the longest measured lag.
+const metaLag = "lag"
+
 // absent finds the open links whose ticket should have been listed and was not.
-func (p *Poller) absent(ctx context.Context, listed map[string]bool) ([]string, error) {
-	var out []string
+func (p *Poller) absent(ctx context.Context, listed map[string]bool) (out []string, linked map[string]time.Time, err error) {
+	linked = map[string]time.Time{}
 	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.TicketLink, Open: true}) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if link.MMD != "" && !listed[link.MMD] && link.Base["ticket.state"].Value != "resolved" {
 			out = append(out, link.MMD)
+			linked[link.MMD] = link.Linked
 		}
 	}
-	return out, nil
+	return out, linked, nil
 }
 
 // readTickets reads tickets by id and plans what moved.
 func (p *Poller) readTickets(ctx context.Context, ids []string, report *Report) error {
+	seen, err := p.getTickets(ctx, ids)
+	if err != nil {
+		return err
+	}
+	return p.observeTickets(ctx, seen, report)
+}
+
+// getTickets reads tickets by id; one that is gone is said on its link.
+func (p *Poller) getTickets(ctx context.Context, ids []string) ([]plan.Ticket, error) {
 	var seen []plan.Ticket
 	for _, id := range ids {
 		t, err := p.Tickets.Get(ctx, id)
 		if statusOf(err) == 404 {
 			if err := p.notice(ctx, id, "the ticket cannot be read any more (404)"); err != nil {
-				return err
+				return nil, err
 			}
 			continue
 		}
 		if err != nil {
-			return &sideError{err}
+			return nil, &sideError{err}
 		}
 		seen = append(seen, ticket(t, p.Now()))
 	}
-	return p.observeTickets(ctx, seen, report)
+	return seen, nil
 }
 
 // notice says something about the link of a ticket, once.
