@@ -227,12 +227,26 @@ func (p *Poller) complete(ctx context.Context, t table, news []plan.Record, stor
 	if err := p.comments(ctx, t, news, ids); err != nil {
 		return err
 	}
-	for _, rec := range news {
-		if slices.Contains(ids, rec.ID()) && rec.Hidden(t.journals) {
+	p.doubt(t, news, ids, stories, report)
+	return p.ticketsOf(ctx, t.rules, news)
+}
+
+// doubt marks the records whose journal cannot be all: it shows fewer comments than
+// are known, or none where the record itself shows some.
+func (p *Poller) doubt(t table, news []plan.Record, ids []string, stories map[string]*plan.Story, report *Report) {
+	for i := range news {
+		rec := &news[i]
+		if !slices.Contains(ids, rec.ID()) {
+			continue
+		}
+		if rec.Hidden(t.journals) {
+			rec.Unsure = true
 			report.Unread = append(report.Unread, fmt.Sprintf("%s has comments that cannot be read: sys_journal_field is closed to this user, who needs a right to read it", rec.Number()))
+		} else if rec.Lacks(stories[rec.ID()]) {
+			rec.Unsure = true
+			report.Unread = append(report.Unread, rec.Number()+": its journal did not show all comments that are known; it is read again")
 		}
 	}
-	return p.ticketsOf(ctx, t.rules, news)
 }
 
 // comments reads the journal rows of records in batches.

@@ -59,7 +59,7 @@ func storm(t *testing.T, seed int64) {
 	fail := func() {
 		r.world.Faults.Random(0.08, simulator.RefusedBefore, simulator.ResetBefore, simulator.ResetAfter, simulator.LostAfter, simulator.Error500,
 			simulator.Error500After, simulator.Error503, simulator.Error503After, simulator.TooMany, simulator.Slow, simulator.Truncated, simulator.Malformed,
-			simulator.Partial, simulator.HTML, simulator.HTMLAfter, simulator.WrongType, simulator.Redirect, simulator.Accepted)
+			simulator.Partial, simulator.HTML, simulator.HTMLAfter, simulator.WrongType, simulator.Redirect, simulator.Accepted, simulator.EmptyList)
 	}
 	fail()
 	calm := func() {

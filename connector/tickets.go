@@ -49,8 +49,10 @@ func (p *Poller) tickets(ctx context.Context, report *Report) error {
 	if err != nil {
 		return err
 	}
-	if err := p.lagging(ctx, seen, linked); err != nil {
-		return err
+	if len(listed) > 0 { // an empty list is no late one
+		if err := p.lagging(ctx, seen, linked); err != nil {
+			return err
+		}
 	}
 	return p.observeTickets(ctx, seen, report)
 }

@@ -20,6 +20,8 @@ type Record struct {
 	Comments []Comment
 	// Correlated is the ticket that correlation_id names, looked up for a record without a link.
 	Correlated *Ticket
+	// Unsure says that the comments are not all: the record is looked at again.
+	Unsure bool
 	// TicketOf answers ticket_of(path): the ticket of the newest link of that record.
 	TicketOf map[string]string
 }
@@ -51,6 +53,27 @@ func (r Record) Rev() string { return r.Row["sys_mod_count"].Value }
 // journal is closed to this user, and nothing of it would be sent, in silence.
 func (r Record) Hidden(fields []string) bool {
 	return len(r.Comments) == 0 && slices.ContainsFunc(fields, func(f string) bool { return r.Row[f].Display != "" })
+}
+
+// Lacks says that a comment which was seen before is not among those that were read:
+// the read does not show all.
+func (r Record) Lacks(story *Story) bool {
+	if story == nil {
+		return false
+	}
+	read := map[string]bool{}
+	for _, c := range r.Comments {
+		read[c.ID] = true
+	}
+	return slices.ContainsFunc(story.Notes, func(n Note) bool { return n.Side == ITSM && !read[n.ID] })
+}
+
+// rev is the revision that counts as dealt with: none while the read is not sure.
+func (r Record) rev() string {
+	if r.Unsure {
+		return ""
+	}
+	return r.Rev()
 }
 
 // Story is what the ledger knows of one link.
@@ -172,7 +195,7 @@ func (p Planner) waiting(rule *mapping.TicketRule, story Story, rec Record) Prom
 func (p Planner) newLink(kind LinkKind, rule string, rec Record, story *Story) Link {
 	if story != nil {
 		link := story.Link.clone()
-		link.Rule, link.Ended, link.Moved, link.Rev = rule, time.Time{}, rec.Seen, rec.Rev()
+		link.Rule, link.Ended, link.Moved, link.Rev = rule, time.Time{}, rec.Seen, rec.rev()
 		if link.MMD != "" {
 			link.Generation, link.MMD, link.Linked = link.Generation+1, "", time.Time{}
 		}
@@ -180,7 +203,7 @@ func (p Planner) newLink(kind LinkKind, rule string, rec Record, story *Story) L
 	}
 	return Link{
 		ID: LinkID(kind, rec.ID()), Kind: kind, Rule: rule, Table: rec.Table, Record: rec.ID(), Number: rec.Number(),
-		Generation: 1, Created: rec.Seen, Moved: rec.Seen, Rev: rec.Rev(), Base: map[string]Baseline{},
+		Generation: 1, Created: rec.Seen, Moved: rec.Seen, Rev: rec.rev(), Base: map[string]Baseline{},
 	}
 }
 
@@ -231,7 +254,7 @@ func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record)
 	if link.Rev != rec.Rev() || len(out.Ops) > 0 {
 		p.stir(&link, rec.Seen)
 	}
-	link.Rev = rec.Rev()
+	link.Rev = rec.rev()
 	link.Number = rec.Number()
 	out.Links, out.At = []Link{link}, rec.Seen
 	return out
