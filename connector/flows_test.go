@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"bridge/plan"
+	"bridge/simulator"
 	"bridge/simulator/itsm"
 	"bridge/simulator/mmd"
 )
@@ -416,6 +417,35 @@ func TestAListThatLagsIsMeasured(t *testing.T) {
 		lag, err := r.ledger.Meta(t.Context(), "lag")
 		if measured, bad := time.ParseDuration(lag); err != nil || bad != nil || measured < 9*time.Minute || measured > 10*time.Minute {
 			t.Errorf("the measured lag is %q, want about ten minutes (%v)", lag, err)
+		}
+	})
+}
+
+func TestALineTakesThePlaceOfANoteThatCannotBeCopied(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "addNote", Kind: simulator.Answer, Status: 400})
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "First.")
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Second.")
+		r.cycles(5)
+		ticket := r.ticketOf(incident)
+		if notes := r.world.MMD.Notes(ticket.ID); len(notes) != 0 || r.counts().Parked != 1 {
+			t.Fatalf("the second note overtook the first: %v\n%s", notes, r.story())
+		}
+		time.Sleep(time.Hour)
+		r.cycles(5)
+		var got []string
+		for _, n := range r.world.MMD.Notes(ticket.ID) {
+			got = append(got, body(t, n.Text, "<br>"))
+		}
+		if len(got) != 2 || !strings.Contains(strings.Join(got, " "), "A note could not be copied (comments by ada.byron)") || !strings.Contains(strings.Join(got, " "), "ada.byron: Second.") {
+			t.Errorf("notes %q\n%s", got, r.story())
+		}
+		if r.counts().Parked != 1 {
+			t.Errorf("the parked note is not to be seen any more: %+v", r.counts())
 		}
 	})
 }

@@ -180,7 +180,7 @@ func (p *pass) lookAtRecord(ctx context.Context, story plan.Story, op plan.Op) (
 	if err != nil {
 		return plan.Look{}, result{}, err
 	}
-	if p.Planner.Missing(op, story.Link, rec) {
+	if p.Planner.Differs(op, story.Link, rec) {
 		return plan.Look{Sees: true}, result{}, nil
 	}
 	return plan.Look{Found: true}, result{after: rec.Row}, nil

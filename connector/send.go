@@ -181,6 +181,12 @@ func (p *pass) link(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
+		if again, err := p.standIn(ctx, story); err != nil || again {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		op, superseded := plan.Next(story.Ops, story.Link.MMD != "", p.Now())
 		for _, old := range superseded {
 			if _, err := p.Ledger.Settle(ctx, old, plan.Promise{At: p.Now()}); err != nil {
@@ -207,6 +213,17 @@ func (p *pass) link(ctx context.Context, id string) error {
 		}
 	}
 	return nil
+}
+
+// standIn promises the lines that take the places of notes parked for too long.
+func (p *pass) standIn(ctx context.Context, story plan.Story) (bool, error) {
+	spoken, lines := p.Planner.Missing(story.Link, story.Ops, p.Now())
+	for i, op := range spoken {
+		if _, err := p.Ledger.Settle(ctx, op, plan.Promise{Ops: lines[i : i+1], At: p.Now()}); err != nil {
+			return false, fmt.Errorf("promise what takes the place of %s: %w", op.Key, err)
+		}
+	}
+	return len(spoken) > 0, nil
 }
 
 // stopped says that an op is not to be sent in this pass: its rule is held, or its

@@ -62,8 +62,8 @@ func (p Planner) ElevateAgain(rule *mapping.ElevationRule, link Link, op Op, tas
 	return fresh, Promise{}
 }
 
-// Missing says whether an update still owes its record something: not when it was done.
-func (p Planner) Missing(op Op, link Link, rec Record) bool {
+// Differs says whether an update still owes its record something: not when it was done.
+func (p Planner) Differs(op Op, link Link, rec Record) bool {
 	rule := p.Rules.Ticket(op.Rule)
 	return rule != nil && p.updateAgain(rule, op, link, rec).State != Superseded
 }

@@ -1,9 +1,13 @@
 package plan
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
-// noteBlocks is how long a parked note holds back those behind it.
-const noteBlocks = time.Hour
+// NoteBlocks is how long a parked note holds back those behind it: a line takes its
+// place then, which says what is missing.
+const NoteBlocks = time.Hour
 
 // Next finds what a link has to do now, in the order in which its ops were
 // promised. Nothing overtakes within a link.
@@ -38,7 +42,7 @@ func Next(ops []Op, linked bool, now time.Time) (next *Op, superseded []Op) {
 			if op.Kind.Creates() {
 				return reports(ops[i+1:], linked, now), superseded
 			}
-			if op.Kind != RecordUpdate && now.Sub(op.Due) < noteBlocks {
+			if op.Kind != RecordUpdate && now.Sub(op.Due) < NoteBlocks {
 				blocked[op.Kind.Side()] = true
 			}
 			continue
@@ -85,3 +89,32 @@ func reports(behind []Op, linked bool, now time.Time) *Op {
 func sendable(op Op, linked bool) bool {
 	return linked || op.Kind.Creates() || op.Kind == RecordNote
 }
+
+// Missing gives the lines that take the places of notes that have been parked for
+// too long, each with the parked op, which is spoken for from then on.
+func (p Planner) Missing(link Link, ops []Op, now time.Time) (spoken, lines []Op) {
+	for _, op := range ops {
+		note := op.Kind == TicketNote || op.Kind == RecordNote
+		if !note || op.State != Parked || op.Frozen || now.Sub(op.Due) < NoteBlocks || strings.HasSuffix(op.Key, missing) {
+			continue
+		}
+		line := op
+		line.Key, line.State, line.Promised, line.Due, line.Basis = op.Key+missing, Promised, now, now, Basis{Seen: now}
+		line.Mark = p.Pair.Mark(link.Record, op.Kind, op.Key+missing, "1")
+		line.Seq, line.Attempt, line.Reason, line.Why = 0, 0, "", "takes the place of "+op.Key
+		text := "A note could not be copied (" + op.Why + "): " + op.Reason
+		line.Body = marshal(map[string]string{"text": forTicket(head("bridge", now, link.Number, line.Mark), text)})
+		if op.Kind == RecordNote {
+			line.Body = nil
+			if fields := FieldsOf(op); len(fields) == 1 {
+				line.Body = marshal(map[string]string{fields[0]: forRecord(head("bridge", now, link.MMD, line.Mark), text)})
+			}
+		}
+		op.Frozen = true
+		spoken, lines = append(spoken, op), append(lines, line)
+	}
+	return spoken, lines
+}
+
+// missing ends the key of a line that takes a note's place.
+const missing = "/missing"

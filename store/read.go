@@ -209,9 +209,14 @@ func readOp(row *sql.Row) (plan.Op, error) {
 	return op, err
 }
 
-// Due lists the links that have an op to send or to look for, the oldest first.
+// Due lists the links that have an op to send or to look for, the oldest first, and
+// those where a line is to take the place of a parked note.
 func (l *Ledger) Due(ctx context.Context, now time.Time) ([]string, error) {
-	found, err := l.read.QueryContext(ctx, "SELECT link FROM ops WHERE state IN ('promised', 'unknown') AND due <= ? GROUP BY link ORDER BY min(due), min(seq)", micros(now))
+	found, err := l.read.QueryContext(ctx, `SELECT link FROM (
+			SELECT link, due, seq FROM ops WHERE state IN ('promised', 'unknown') AND due <= ?
+			UNION ALL
+			SELECT link, due, seq FROM ops WHERE ended = 0 AND state = 'parked' AND frozen = 0 AND kind IN ('ticket.note', 'record.note') AND due <= ? AND key NOT LIKE '%/missing'
+		) GROUP BY link ORDER BY min(due), min(seq)`, micros(now), micros(now.Add(-plan.NoteBlocks)))
 	if err != nil {
 		return nil, fmt.Errorf("read what is due: %w", err)
 	}
