@@ -18,9 +18,9 @@ import (
 // BRIDGE_SEEDS so many from there on.
 func TestAStormOfFaultsLeavesExactlyOneOfEverything(t *testing.T) {
 	t.Parallel()
-	seeds, first := 150, 1
+	seeds, first := 60, 1
 	if testing.Short() {
-		seeds = 25
+		seeds = 12
 	}
 	if n := number(t, "BRIDGE_SEED"); n > 0 {
 		first, seeds = n, 1

@@ -140,7 +140,7 @@ func (s *Server) compared(p *path, operator, want string) test {
 
 // ranged tests a span: BETWEEN low@high, ON name@low@high, RELATIVE… unit@ago@n.
 func (s *Server) ranged(p *path, operator, want string) test {
-	words := strings.Split(want, "@")
+	words := strings.Split(strings.TrimPrefix(want, "@"), "@")
 	if relative, ok := strings.CutPrefix(operator, "RELATIVE"); ok {
 		at, ok := s.relative(words)
 		if !ok {

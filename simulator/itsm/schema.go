@@ -134,6 +134,8 @@ start_date        datetime  -    Planned start date
 end_date          datetime  -    Planned end date
 backout_plan      string    4000 Backout plan
 close_code        choice    40   Close code`
+	changeTaskColumns = `
+change_request    reference change_request Change request`
 	userColumns = `
 user_name     string    40   User ID
 name          string    151  Name
@@ -305,6 +307,7 @@ func schema() tables {
 		{table{name: "sc_req_item", parent: "task", display: "number", prefix: "RITM", closing: closed}, scItemColumns},
 		{table{name: "sc_request", parent: "task", display: "number", prefix: "REQ", closing: closed}, scItemColumns},
 		{table{name: "change_request", parent: "task", display: "number", prefix: "CHG", closing: []string{"3", "4"}}, changeColumns},
+		{table{name: "change_task", parent: "task", display: "number", prefix: "CTASK", closing: closed}, changeTaskColumns},
 		{table{name: "problem", parent: "task", display: "number", prefix: "PRB", closing: []string{"107", "4"}}, ""},
 		{table{name: "sys_user", display: "name"}, userColumns},
 		{table{name: "sys_user_group", display: "name"}, groupColumns},

@@ -84,6 +84,9 @@ func (s *Server) route(q *request) {
 	case parts[0] == "attachment" && len(parts) == 1 && q.reads():
 		s.list(q, s.tables["sys_attachment"])
 		return
+	case parts[0] == "attachment" && len(parts) == 2 && q.reads():
+		s.record(q, s.tables["sys_attachment"], parts[1])
+		return
 	}
 	q.fail(http.StatusBadRequest, "Requested URI does not represent any resource", "")
 }

@@ -141,23 +141,25 @@ func (s *Server) route(q *request) {
 
 // inTenant answers what lies under tenants/{tenantId}/.
 func (s *Server) inTenant(q *request, parts []string) {
+	of, what := len(parts), parts[0]
 	switch {
-	case parts[0] == "elevationRequests" && len(parts) == 1:
+	case what == "elevationRequests" && of == 1:
 		s.allElevations(q)
-	case parts[0] == "elevationRequests" && len(parts) == 2:
+	case what == "elevationRequests" && of == 2:
 		s.oneElevation(q, parts[1])
-	case parts[0] == "devices" && len(parts) == 1 && q.reads():
-		s.listDevices(q)
-	case parts[0] == "devices" && len(parts) == 2 && q.reads():
-		s.getDevice(q, parts[1])
-	case parts[0] == "devices" && len(parts) == 3 && parts[2] == "elevationDetails" && q.reads():
-		s.details(q, parts[1])
-	case parts[0] == "users" && len(parts) == 1 && q.reads():
-		s.listUsers(q)
-	case parts[0] == "users" && len(parts) == 2 && q.reads():
-		s.getUser(q, parts[1])
-	default:
+	case what != "devices" && what != "users" || of > 3 || of == 3 && (what != "devices" || parts[2] != "elevationDetails"):
 		q.fail(http.StatusNotFound, "This resource does not exist.")
+	case !q.reads(): // answered
+	case of == 3:
+		s.details(q, parts[1])
+	case what == "devices" && of == 1:
+		s.listDevices(q)
+	case what == "devices":
+		s.getDevice(q, parts[1])
+	case of == 1:
+		s.listUsers(q)
+	default:
+		s.getUser(q, parts[1])
 	}
 }
 

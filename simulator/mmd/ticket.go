@@ -176,7 +176,7 @@ func (t *ticket) rarely(name string) value {
 	case "contact/phoneNumber":
 		return textOf(t.Contact.Phone)
 	}
-	return value{}
+	return value{kind: null}
 }
 
 // allTickets is "List tickets" and "Create ticket".
