@@ -16,7 +16,7 @@ func yes(s string) bool {
 
 // intOf reads a whole number; an empty text is the other one, never a silent 0.
 func intOf(s string, otherwise any) (int, error) {
-	s = strings.ReplaceAll(strings.TrimSpace(s), ",", "")
+	s = strings.TrimSpace(s)
 	if s == "" {
 		n, _ := otherwise.(int)
 		return n, nil
@@ -72,8 +72,8 @@ func (k sort) convert(s string) (any, error) {
 		return n, nil
 	case whole:
 		n, err := intOf(s, 0)
-		if err != nil {
-			return nil, err
+		if err != nil || n < 0 {
+			return nil, fmt.Errorf("%q is no whole number", s)
 		}
 		return n, nil
 	case truth:

@@ -1,11 +1,16 @@
 package mapping
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/expr-lang/expr"
+	exprcheck "github.com/expr-lang/expr/checker"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/vm"
 )
 
@@ -47,7 +52,11 @@ type expression struct {
 // run evaluates an expression. A compiled program is read by many at once.
 func (e *expression) run(s *scope) (any, error) {
 	s.vars = e.vars
-	return expr.Run(e.program, s)
+	out, err := expr.Run(e.program, s)
+	if where, ok := errors.AsType[*file.Error](err); ok {
+		return nil, errors.New(where.Message)
+	}
+	return out, err
 }
 
 // holds evaluates a condition.
@@ -60,12 +69,17 @@ func (e *expression) holds(s *scope) (bool, error) {
 	return ok, nil
 }
 
-// values tells a condition's fields as they stand, for reasons: " (state = 8)".
+// values tells a condition's fields as they stand, for reasons: ": state = 8".
 func (e *expression) values(row Row) string {
 	var out []string
 	for _, path := range e.paths {
 		if field, ok := strings.CutPrefix(path, "record/"); ok {
-			out = append(out, fmt.Sprintf("%s = %s", field, orEmpty(row[field].Value)))
+			cell, readable := row[field]
+			if !readable {
+				out = append(out, field+" was not readable")
+				continue
+			}
+			out = append(out, fmt.Sprintf("%s = %s", field, orEmpty(cell.Value)))
 		}
 	}
 	if len(out) == 0 {
@@ -89,39 +103,56 @@ type slip struct {
 	warning   bool
 }
 
-// compile checks an expression by the language of the rules and compiles it. side
-// is what bare names mean.
-func compile(source, side string, condition bool, vars map[string]any) (*expression, []slip) {
-	c := &checker{side: side, vars: vars, out: &expression{source: source, vars: vars}}
+// language is what an expression may name: bare names are the side's fields, those
+// of record are the table's columns.
+type language struct {
+	side, table string
+	vars        map[string]any
+}
+
+// compile checks an expression by the language of the rules and compiles it.
+func compile(source string, condition bool, in language) (*expression, []slip) {
+	c := &checker{language: in, out: &expression{source: source, vars: in.vars}}
 	if at := strings.IndexAny(source, "“”„‘’"); at >= 0 {
 		return nil, []slip{{at: len([]rune(source[:at])), width: 1, message: "a typographic quote", hint: `write "`}}
 	}
-	tree, err := parse(source)
+	tree, err := parser.Parse(source)
 	if err != nil {
 		return nil, []slip{parseSlip(source, err)}
 	}
-	node, kind := c.check(tree)
+	root, kind := c.check(tree.Node)
 	if condition && kind != boolean && kind != anything {
-		c.add(tree, 1, "a condition is true or false, this is "+kind.String(), `compare it: … == "…", or yes(…)`)
+		c.add(tree.Node, 1, "a condition is true or false, this is "+kind.String(), truthHint(tree.Node))
 	}
 	for _, s := range c.slips {
 		if !s.warning {
 			return nil, c.slips
 		}
 	}
-	program, err := expr.Compile(node.String(), append(functions(), expr.Env(&scope{}))...)
-	if err != nil {
+	tree.Node = root
+	if c.out.program, err = link(tree); err != nil {
 		return nil, append(c.slips, parseSlip(source, err))
 	}
-	c.out.program = program
 	return c.out, c.slips
+}
+
+// link compiles the checked tree itself: printing it and reading it again could
+// change what it means.
+func link(tree *parser.Tree) (*vm.Program, error) {
+	config := conf.New(&scope{})
+	for _, f := range functions() {
+		f(config)
+	}
+	if _, err := exprcheck.Check(tree, config); err != nil {
+		return nil, err
+	}
+	return compiler.Compile(tree, config)
 }
 
 // parseSlip says in an administrator's words what the parser did not like.
 func parseSlip(source string, err error) slip {
 	s := slip{width: 1, message: "the expression is not understood: " + strings.SplitN(err.Error(), "\n", 2)[0]}
-	var where *file.Error
-	if asFileError(err, &where) {
+	if where, ok := errors.AsType[*file.Error](err); ok {
 		s.at, s.message = where.Column, "the expression is not understood: "+where.Message
 	}
 	bare := strings.NewReplacer("==", "", "!=", "", ">=", "", "<=", "").Replace(source)
@@ -136,14 +167,6 @@ func parseSlip(source string, err error) slip {
 	return s
 }
 
-func asFileError(err error, to **file.Error) bool {
-	e, ok := err.(*file.Error) //nolint:errorlint // the library returns it bare
-	if ok {
-		*to = e
-	}
-	return ok
-}
-
 // functions are the language's own, and the few of expr's that it lets in.
 func functions() []expr.Option {
 	own := func(name string, f func(s *scope, args []any) any, types ...any) expr.Option {
@@ -156,10 +179,9 @@ func functions() []expr.Option {
 		}, types...)
 	}
 	return []expr.Option{
-		expr.DisableAllBuiltins(), expr.EnableBuiltin("trim"), expr.EnableBuiltin("lower"), expr.EnableBuiltin("upper"),
-		expr.EnableBuiltin("replace"), expr.EnableBuiltin("split"), expr.EnableBuiltin("len"),
 		own("__at", func(s *scope, a []any) any { return s.at(text(a[0])) }, new(func(any, string) string)),
 		own("__var", func(s *scope, a []any) any { return flat(s.vars[text(a[0])]) }, new(func(any, string) string)),
+		own("__list", func(s *scope, a []any) any { return items(s.vars[text(a[0])]) }, new(func(any, string) []any)),
 		own("__label", func(s *scope, a []any) any { return s.label(text(a[0])) }, new(func(any, string) string)),
 		own("__ticket", func(s *scope, a []any) any { return s.in.TicketOf[text(a[0])] }, new(func(any, string) string)),
 		expr.Function("yes", func(p ...any) (any, error) { return yes(text(p[0])), nil }, new(func(string) bool)),
@@ -185,16 +207,39 @@ func text(v any) string {
 
 // flat writes a var as text: a list is joined by commas.
 func flat(v any) string {
-	list, ok := v.([]any)
-	if !ok {
-		if v == nil {
-			return ""
-		}
-		return fmt.Sprint(v)
-	}
-	parts := make([]string, len(list))
-	for i, item := range list {
-		parts[i] = fmt.Sprint(item)
+	var parts []string
+	for _, item := range items(v) {
+		parts = append(parts, fmt.Sprint(item))
 	}
 	return strings.Join(parts, ",")
+}
+
+// items gives a var as a list of texts: one that is no list is a list of one.
+func items(v any) []any {
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case []string:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = item
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = fmt.Sprint(item)
+		}
+		return out
+	}
+	return []any{fmt.Sprint(v)}
+}
+
+// isList tells whether a var is a list.
+func isList(v any) bool {
+	switch v.(type) {
+	case []any, []string:
+		return true
+	}
+	return false
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -65,6 +66,9 @@ func (r *reader) block(n *yaml.Node) value {
 	}
 	if e, ok := keys["map"]; ok {
 		b.table = r.mapping(e.value)
+		if e.value.Kind == yaml.ScalarNode {
+			b.named = e.value.Value
+		}
 	}
 	if e, ok := keys["default"]; ok {
 		b.other = r.value(e.value)
@@ -123,7 +127,12 @@ func (r *reader) inline(n *yaml.Node) map[string]string {
 			r.at(e.key, "entry "+key+" is a row: a map of rows is named under maps:", "")
 			continue
 		}
+		before := len(r.problems)
 		r.literal(e.value)
+		for i := range r.problems[before:] {
+			p := &r.problems[before+i]
+			p.Message = strings.Replace(p.Message, "this gives", "this entry gives", 1)
+		}
 	}
 	return t.flat
 }
@@ -154,11 +163,13 @@ func (r *reader) literal(n *yaml.Node) {
 
 // template compiles TEXT with {{ EXPR }}.
 func (r *reader) template(n *yaml.Node) value {
+	before := len(r.problems)
 	source := r.text(n, r.path)
-	if n.Tag == "!!null" {
-		source = ""
+	t := &template{line: n.Line, texts: []string{""}}
+	if len(r.problems) > before {
+		return t
 	}
-	t := &template{line: n.Line}
+	t.texts = nil
 	rest := strings.TrimSpace(source)
 	for {
 		before, after, open := strings.Cut(rest, "{{")
@@ -169,12 +180,13 @@ func (r *reader) template(n *yaml.Node) value {
 		inner, behind, closed := strings.Cut(after, "}}")
 		if !closed {
 			r.at(n, "{{ is not closed", "write {{ … }}")
+			t.texts = append(t.texts, rest)
 			return t
 		}
 		t.texts = append(t.texts, before)
 		e := r.expression(n, strings.TrimSpace(inner), r.side, false)
 		if e != nil {
-			r.columns(n, e)
+			r.bare(n, e)
 			t.exprs = append(t.exprs, e)
 		} else {
 			t.texts = t.texts[:len(t.texts)-1]
@@ -186,6 +198,22 @@ func (r *reader) template(n *yaml.Node) value {
 	}
 	r.begins(n, t, source)
 	return t
+}
+
+// bare warns of a reference whose sys_id would stand in the text.
+func (r *reader) bare(n *yaml.Node, e *expression) {
+	better, ok := references()[strings.TrimPrefix(e.source, "record.")]
+	if !ok || len(e.paths) != 1 || !strings.HasPrefix(e.paths[0], "record/") {
+		return
+	}
+	line, column := r.place(n, e.source)
+	if before := []rune(r.lines[line-1]); column <= len(before) {
+		if open := strings.LastIndex(string(before[:column-1]), "{{"); open >= 0 {
+			column = utf8.RuneCountInString(string(before[:column-1])[:open]) + 1
+		}
+	}
+	r.problem(line, column, 1, e.source+" is a reference: its value is a sys_id", "did you mean "+better+"?")
+	r.problems[len(r.problems)-1].Warning = true
 }
 
 // begins checks that a title begins with the record's number.

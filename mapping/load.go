@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -17,7 +18,7 @@ import (
 // at once. There are no rules while one of them is an error. vars are those of
 // bridge.yaml; they stand before the file's own.
 func Load(file string, src []byte, vars map[string]any) (*Rules, Problems) {
-	l := &loader{file: file, lines: strings.Split(string(src), "\n"), vars: map[string]any{}, maps: map[string]table{}}
+	l := &loader{file: file, lines: strings.Split(strings.ReplaceAll(string(src), "\r\n", "\n"), "\n"), vars: map[string]any{}, maps: map[string]table{}}
 	rules := &Rules{}
 	if root := l.document(src); root != nil {
 		l.root(root, rules, vars)
@@ -49,6 +50,7 @@ func (l *loader) root(n *yaml.Node, rules *Rules, vars map[string]any) {
 		}
 	}
 	names := map[string]int{}
+	var sources []*Source
 	each := func(key string, read func(*yaml.Node) *Source) {
 		e, ok := keys[key]
 		if !ok {
@@ -64,6 +66,7 @@ func (l *loader) root(n *yaml.Node, rules *Rules, vars map[string]any) {
 				l.at(item, fmt.Sprintf("rule %q is there twice (first in line %d)", s.Name, line), "every rule has a name of its own")
 			}
 			names[s.Name] = s.Line
+			sources = append(sources, s)
 		}
 	}
 	each("tickets", func(n *yaml.Node) *Source {
@@ -76,8 +79,22 @@ func (l *loader) root(n *yaml.Node, rules *Rules, vars map[string]any) {
 		rules.Elevations = append(rules.Elevations, r)
 		return &r.Source
 	})
+	l.former(sources, names)
 	if len(rules.Tickets)+len(rules.Elevations) == 0 && len(l.problems) == 0 {
 		l.at(n, "there is no rule in the file", "tickets: or elevations:")
+	}
+}
+
+// former checks the names that rules had: a link under one must lead to one rule.
+func (l *loader) former(sources []*Source, names map[string]int) {
+	taken := maps.Clone(names)
+	for _, s := range sources {
+		for _, was := range s.Was {
+			if line, twice := taken[was]; twice {
+				l.problem(s.Line, 1, 1, fmt.Sprintf("rule %q: was names %q, which is taken (line %d)", s.Name, was, line), "a former name leads to one rule")
+			}
+			taken[was] = s.Line
+		}
 	}
 }
 
@@ -89,7 +106,7 @@ func (l *loader) readVars(keys map[string]entry, vars map[string]any) {
 		return
 	}
 	for name, v := range l.entries(e.value, "vars", nil) {
-		if _, set := l.vars[name]; set {
+		if l.vars[name] != nil {
 			continue
 		}
 		switch {
@@ -150,12 +167,17 @@ func (l *loader) duration(n *yaml.Node, what string) time.Duration {
 
 // condition compiles an expression that is true or false.
 func (l *loader) condition(n *yaml.Node, side string) *expression {
-	return l.expression(n, l.text(n, "a condition"), side, true)
+	before := len(l.problems)
+	source := l.text(n, "a condition")
+	if len(l.problems) > before {
+		return nil
+	}
+	return l.expression(n, source, side, true)
 }
 
 // expression compiles an expression that stands in a node, and places its slips.
 func (l *loader) expression(n *yaml.Node, source, side string, condition bool) *expression {
-	e, slips := compile(source, side, condition, l.vars)
+	e, slips := compile(source, condition, language{side: side, table: l.reads, vars: l.vars})
 	line, column := l.place(n, source)
 	for _, s := range slips {
 		l.problem(line, column+s.at, s.width, s.message, s.hint)
@@ -167,18 +189,21 @@ func (l *loader) expression(n *yaml.Node, source, side string, condition bool) *
 	return e
 }
 
-// place finds where a text of a node stands in the file: quoting and blocks move it.
+// place finds where a text of a node stands in the file: quoting and blocks move
+// it. Columns count characters.
 func (l *loader) place(n *yaml.Node, source string) (line, column int) {
 	first, _, _ := strings.Cut(source, "\n")
+	block := n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0
 	for at := n.Line; at <= min(n.Line+40, len(l.lines)); at++ {
-		from := 0
+		text, from := []rune(l.lines[at-1]), 0
 		if at == n.Line {
-			from = min(n.Column-1, len(l.lines[at-1]))
+			from = min(max(n.Column-1, 0), len(text))
 		}
-		if found := strings.Index(l.lines[at-1][from:], first); found >= 0 {
-			return at, from + found + 1
+		rest := string(text[from:])
+		if before, _, found := strings.Cut(rest, first); found {
+			return at, from + utf8.RuneCountInString(before) + 1
 		}
-		if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 && at > n.Line {
+		if !block && at > n.Line {
 			break
 		}
 	}

@@ -98,8 +98,11 @@ func (s *Source) Matches(row Row) (bool, string) {
 	}
 	if !s.Start.IsZero() {
 		created, err := time.Parse(time.DateTime, row["sys_created_on"].Value)
-		if err != nil || created.Before(s.Start) {
-			return false, "created before start.from, " + s.Start.Format(time.DateOnly)
+		if err != nil {
+			return false, "sys_created_on was not readable, so start.from cannot be checked"
+		}
+		if created.Before(s.Start) {
+			return false, fmt.Sprintf("created %s, before start.from %s", created.Format(time.DateOnly), s.Start.Format(time.DateOnly))
 		}
 	}
 	if s.when == nil {
@@ -165,9 +168,12 @@ func decide(when *expression, in Input, what string) (bool, string) {
 	}
 	ok, err := when.holds(&scope{in: in})
 	if err != nil {
-		return true, fmt.Sprintf("%s cannot be decided: %v", what, err)
+		return true, fmt.Sprintf("%s (line %d) cannot be decided: %v", what, when.line, err)
 	}
-	return ok, ""
+	if !ok {
+		return false, fmt.Sprintf("%s (line %d) does not hold", what, when.line)
+	}
+	return true, ""
 }
 
 // ElevationRule makes elevation requests of tasks.
@@ -192,8 +198,11 @@ func (r *ElevationRule) Closes(in Input) (bool, string) {
 		return false, ""
 	}
 	ok, err := r.close.holds(&scope{in: in})
-	if err != nil || !ok {
-		return false, ""
+	if err != nil {
+		return false, fmt.Sprintf("close.when (%s) cannot be decided: %v", r.at(r.close.line), err)
+	}
+	if !ok {
+		return false, fmt.Sprintf("close.when (%s) does not hold%s", r.at(r.close.line), r.close.values(in.Record))
 	}
 	return true, fmt.Sprintf("close.when holds (%s)%s", r.at(r.close.line), r.close.values(in.Record))
 }
@@ -212,9 +221,9 @@ type Draft struct {
 	Body map[string]any
 	// Lacks are required fields that are empty.
 	Lacks []Lack
-	// Unmapped are values that met no entry of a map.
+	// Unmapped are values that met no entry of a map, or that a field cannot take.
 	Unmapped []Unmapped
-	// Why says, by field, which line of the file it came from.
+	// Why says, by field, what it came of and the line: "1/2 → matrix (mappings.yaml:36)".
 	Why map[string]string
 }
 
@@ -231,8 +240,11 @@ func (l Lack) String() string {
 	return fmt.Sprintf("rule %s (%s:%d): %s %s", l.Rule, l.File, l.Line, l.Field, l.Reason)
 }
 
-// Unmapped is a value that met no entry of a map.
+// Unmapped is a value that met no entry of a map, or that a field cannot take:
+// whatever stood in for it, it is shown.
 type Unmapped struct {
 	Field, Value string
 	Line         int
+	// Reason is what is wrong; empty: there is no such entry.
+	Reason string
 }

@@ -12,6 +12,8 @@ import (
 type Query struct {
 	text   string
 	groups [][]alternatives
+	// left are orderings that were left out: the reader has an order of its own.
+	left []string
 }
 
 // alternatives are clauses of which one must hold: ^OR binds to the one before it.
@@ -22,6 +24,8 @@ type clause struct {
 	field, operator, value string
 	text                   string
 	unsure                 bool
+	// rest is what stands behind the field.
+	rest string
 }
 
 // String is what is sent as sysparm_query.
@@ -89,10 +93,21 @@ func (c clause) fails(row Row) string {
 	if !readable {
 		return c.field + " was not readable, so " + c.text + " cannot be checked"
 	}
-	if c.holds(cell.Value, row) {
+	if c.takes(cell, row) {
 		return ""
 	}
 	return fmt.Sprintf("%s is %s, the query asks %s", c.field, orEmpty(cell.Value), c.text)
+}
+
+// takes looks at the value, and for a reference at its label too, as an instance does.
+func (c clause) takes(cell Cell, row Row) bool {
+	if !isSysID(cell.Value) || cell.Display == "" || c.operator == "SAMEAS" || c.operator == "NSAMEAS" {
+		return c.holds(cell.Value, row)
+	}
+	if c.operator == "!=" || strings.HasPrefix(c.operator, "NOT ") {
+		return c.holds(cell.Value, row) && c.holds(cell.Display, row)
+	}
+	return c.holds(cell.Value, row) || c.holds(cell.Display, row)
 }
 
 // holds compares without case, as an instance's database does.
@@ -168,32 +183,47 @@ func operators() []string {
 	}
 }
 
-// parseQuery reads an encoded query. Clauses that cannot be evaluated are named.
-func parseQuery(text string) (q Query, unsure []clause) {
-	q.text = text
-	for g := range strings.SplitSeq(text, "^NQ") {
-		var group []alternatives
-		for _, part := range split(strings.TrimSuffix(g, "^EQ")) {
-			or := strings.HasPrefix(part, "OR") && !strings.HasPrefix(part, "ORDERBY")
+// parseQuery reads an encoded query.
+func parseQuery(text string) Query {
+	var q Query
+	var group []alternatives
+	var kept []string
+	word := ""
+	for _, part := range split(text) {
+		before, part := cutWord(part, "NQ")
+		if before {
+			q.groups, group, word = append(q.groups, group), nil, "NQ"
+		}
+		or, part := cutWord(part, "OR")
+		switch {
+		case part == "" || part == "EQ":
+			continue
+		case strings.HasPrefix(part, "DERBY") && or, strings.HasPrefix(part, "GROUPBY"):
 			if or {
-				part = part[2:]
+				part = "OR" + part
 			}
-			if part == "" || strings.HasPrefix(part, "ORDERBY") || strings.HasPrefix(part, "GROUPBY") {
-				continue
-			}
-			c := parseClause(part)
-			if c.unsure {
-				unsure = append(unsure, c)
-			}
-			if or && len(group) > 0 {
-				group[len(group)-1] = append(group[len(group)-1], c)
-				continue
-			}
+			q.left = append(q.left, part)
+			continue
+		}
+		c := parseClause(part)
+		if or && len(group) > 0 {
+			word += "OR"
+			group[len(group)-1] = append(group[len(group)-1], c)
+		} else {
 			group = append(group, alternatives{c})
 		}
-		q.groups = append(q.groups, group)
+		kept = append(kept, word+strings.ReplaceAll(part, "^", "^^"))
+		word = ""
 	}
-	return q, unsure
+	q.groups = append(q.groups, group)
+	q.text = strings.Join(kept, "^")
+	return q
+}
+
+// cutWord takes a word that joins clauses off the beginning of one.
+func cutWord(part, word string) (bool, string) {
+	rest, found := strings.CutPrefix(part, word)
+	return found, rest
 }
 
 // split cuts at each ^ that is not doubled; a doubled one is a ^ of the value.
@@ -213,9 +243,15 @@ func parseClause(text string) clause {
 	if end < 0 {
 		return clause{text: text, field: text, unsure: true}
 	}
-	c := clause{text: text, field: text[:end]}
+	c := clause{text: text, field: text[:end], rest: text[end:]}
+	for _, beyond := range []string{"INSTANCEOF", "IN_HIERARCHY"} {
+		if strings.HasPrefix(c.rest, beyond) {
+			c.unsure = true
+			return c
+		}
+	}
 	for _, operator := range operators() {
-		if value, ok := strings.CutPrefix(text[end:], operator); ok {
+		if value, ok := strings.CutPrefix(c.rest, operator); ok {
 			c.operator, c.value = operator, value
 			return c
 		}

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -30,13 +29,11 @@ func (l *loader) ticketRule(n *yaml.Node) *TicketRule {
 	}
 	l.notes(r, keys)
 	if e, ok := keys["tell_ticket"]; ok {
-		r.TellTicket = l.texts(e.value, "tell_ticket")
+		r.TellTicket = l.fields(e.value, "tell_ticket")
 		r.Display = r.Display || len(r.TellTicket) > 0
 	}
 	if e, ok := keys["owner"]; ok {
-		for name, who := range l.entries(e.value, "owner", nil) {
-			r.Owner[name] = l.word(who.value, "owner", "itsm", "mmd", "hold")
-		}
+		l.owners(r, e.value)
 	}
 	if e, ok := keys["reopen"]; ok {
 		r.Reopen = l.word(e.value, "reopen", "note", "new", "hold")
@@ -47,8 +44,8 @@ func (l *loader) ticketRule(n *yaml.Node) *TicketRule {
 	for _, t := range r.update {
 		r.UpdateFields = append(r.UpdateFields, t.path)
 	}
-	r.gather(append(names(r.create), names(r.update)...), r.UpdateFields, r.TellTicket, r.NotesFrom.Fields)
-	r.gatherWhen(r.NotesTo.when, r.NotesFrom.when)
+	used := slices.Concat(names(r.create), names(r.update), []*expression{r.NotesTo.when, r.NotesFrom.when})
+	r.gather(used, r.UpdateFields, r.TellTicket, r.NotesFrom.Fields)
 	r.TicketFields = ticketPaths(r.update)
 	return r
 }
@@ -66,12 +63,23 @@ func ticketPaths(update []target) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
+// owners reads whose word counts; it counts for fields that update sets.
+func (l *loader) owners(r *TicketRule, n *yaml.Node) {
+	for name, who := range l.entries(n, "owner", nil) {
+		r.Owner[name] = l.word(who.value, "owner", "itsm", "mmd", "hold")
+		if !slices.ContainsFunc(r.update, func(t target) bool { return t.path == name }) {
+			l.warn(who.key, "owner: update does not set "+name+", so nobody else claims it", "")
+		}
+	}
+}
+
+// notes reads what of the notes goes where.
 func (l *loader) notes(r *TicketRule, keys map[string]entry) {
 	e, ok := keys["notes"]
 	if !ok {
 		return
 	}
-	notes := l.entries(e.value, "notes", []string{"to_record", "to_ticket", "history", "since"})
+	notes := l.entries(e.value, "notes", []string{"to_record", "to_ticket", "history"})
 	if to, ok := notes["to_record"]; ok {
 		inner := l.entries(to.value, "notes.to_record", []string{"field", "when"})
 		if f, ok := inner["field"]; ok {
@@ -87,10 +95,10 @@ func (l *loader) notes(r *TicketRule, keys map[string]entry) {
 	if to, ok := notes["to_ticket"]; ok {
 		inner := l.entries(to.value, "notes.to_ticket", []string{"fields", "when"})
 		if f, ok := inner["fields"]; ok {
-			r.NotesFrom.Fields = l.texts(f.value, "fields")
+			r.NotesFrom.Fields = l.fields(f.value, "fields")
 		}
 		if w, ok := inner["when"]; ok {
-			r.NotesFrom.when = l.condition(w.value, "record")
+			r.NotesFrom.when = l.condition(w.value, "note")
 		}
 	}
 	if h, ok := notes["history"]; ok {
@@ -108,17 +116,34 @@ func (l *loader) elevationRule(n *yaml.Node) *ElevationRule {
 		l.at(n, "rule "+r.Name+" has no create:", "")
 	}
 	if e, ok := keys["approved"]; ok {
-		r.Approved = l.texts(e.value, "approved")
+		r.Approved = l.fields(e.value, "approved")
 	}
 	if e, ok := keys["approval"]; ok {
 		inner := l.entries(e.value, "approval", []string{"not_by", "within"})
 		if by, ok := inner["not_by"]; ok {
-			r.NotBy = l.texts(by.value, "not_by")
+			r.NotBy = l.fields(by.value, "not_by")
 		}
 		if w, ok := inner["within"]; ok {
 			r.Within = l.duration(w.value, "within")
 		}
 	}
+	l.closing(r, n, keys)
+	if e, ok := keys["report"]; ok {
+		if r.Report = l.word(e.value, "report", "work_notes", "comments"); r.Report == "comments" {
+			l.warn(e.value, "writing comments e-mails the requester", "did you mean work_notes?")
+		}
+	}
+	used := append(names(r.create), r.close)
+	if r.actions != nil {
+		used = append(used, r.actions.names()...)
+	}
+	r.gather(used, r.Approved, r.NotBy)
+	return r
+}
+
+// closing reads when an elevation is closed, and what is said to have been done.
+func (l *loader) closing(r *ElevationRule, n *yaml.Node, keys map[string]entry) {
+	before := len(l.problems)
 	if e, ok := keys["close"]; ok {
 		inner := l.entries(e.value, "close", []string{"when", "actionsTaken"})
 		if w, ok := inner["when"]; ok {
@@ -131,32 +156,16 @@ func (l *loader) elevationRule(n *yaml.Node) *ElevationRule {
 	if e, ok := keys["close_after"]; ok {
 		r.CloseAfter = l.duration(e.value, "close_after")
 	}
-	if e, ok := keys["report"]; ok {
-		if r.Report = l.word(e.value, "report", "work_notes", "comments"); r.Report == "comments" {
-			l.warn(e.value, "writing comments e-mails the requester", "did you mean work_notes?")
-		}
+	if r.close == nil && r.CloseAfter == 0 && len(l.problems) == before {
+		l.warn(n, "nothing closes the elevation", "close: { when: …, actionsTaken: … }, or close_after: 8h")
 	}
-	used := names(r.create)
-	if r.actions != nil {
-		used = append(used, r.actions.names()...)
-	}
-	r.gather(used, r.Approved, r.NotBy)
-	r.gatherWhen(r.close)
-	return r
 }
 
 // source reads what both kinds of rule say about which records they take.
 func (l *loader) source(n *yaml.Node, keys map[string]entry) Source {
 	s := Source{File: l.file, Line: n.Line, Creates: -1}
-	text := func(key string) string {
-		e, ok := keys[key]
-		if !ok {
-			l.at(n, "a rule needs "+key+":", "")
-			return ""
-		}
-		return l.text(e.value, key)
-	}
-	s.Name, s.Table = text("name"), text("table")
+	s.Name, s.Table = l.needed(n, keys, "name"), l.needed(n, keys, "table")
+	l.reads = s.Table
 	if e, ok := keys["was"]; ok {
 		s.Was = l.texts(e.value, "was")
 	}
@@ -168,9 +177,28 @@ func (l *loader) source(n *yaml.Node, keys map[string]entry) Source {
 	} else {
 		l.at(n, "a rule needs query:", "[active=true, assignment_group.name=…]")
 	}
+	l.brakes(&s, keys)
+	return s
+}
+
+// needed reads a text that a rule cannot do without.
+func (l *loader) needed(n *yaml.Node, keys map[string]entry, key string) string {
+	e, ok := keys[key]
+	if !ok {
+		l.at(n, "a rule needs "+key+":", "")
+		return ""
+	}
+	text := l.text(e.value, key)
+	if text == "" && e.value.Kind == yaml.ScalarNode {
+		l.at(e.key, "a rule needs "+key+":, and this one is empty", "")
+	}
+	return text
+}
+
+// brakes reads what holds a first start back: a date, and a number of creates.
+func (l *loader) brakes(s *Source, keys map[string]entry) {
 	if e, ok := keys["start"]; ok {
-		inner := l.entries(e.value, "start", []string{"from"})
-		if from, ok := inner["from"]; ok {
+		if from, ok := l.entries(e.value, "start", []string{"from"})["from"]; ok {
 			t, err := time.Parse(time.DateOnly, from.value.Value)
 			if err != nil {
 				l.at(from.value, "start.from is a date", "from: 2026-12-01")
@@ -179,8 +207,7 @@ func (l *loader) source(n *yaml.Node, keys map[string]entry) Source {
 		}
 	}
 	if e, ok := keys["limits"]; ok {
-		inner := l.entries(e.value, "limits", []string{"creates"})
-		if c, ok := inner["creates"]; ok {
+		if c, ok := l.entries(e.value, "limits", []string{"creates"})["creates"]; ok {
 			limit, err := strconv.Atoi(c.value.Value)
 			if err != nil || limit < 0 {
 				l.at(c.value, "limits.creates is a number; 0: no limit", "")
@@ -188,7 +215,6 @@ func (l *loader) source(n *yaml.Node, keys map[string]entry) Source {
 			s.Creates = limit
 		}
 	}
-	return s
 }
 
 // targets reads create: known fields only, and each required one is there.
@@ -209,7 +235,11 @@ func (l *loader) targets(n *yaml.Node, path, side string, fields []field) []targ
 			continue
 		}
 		r := &reader{loader: l, side: side, kind: f.kind, title: f.name == "title", path: f.name}
-		out = append(out, target{path: f.name, kind: f.kind, required: f.required, value: r.value(e.value), line: e.value.Line})
+		v := r.value(e.value)
+		if t, ok := v.(*template); ok && f.required && len(t.exprs) == 0 && strings.Join(t.texts, "") == "" && len(l.problems) == 0 {
+			l.at(e.key, f.name+" is required, and this is always empty", "")
+		}
+		out = append(out, target{path: f.name, kind: f.kind, required: f.required, value: v, line: e.value.Line})
 	}
 	return out
 }
@@ -244,10 +274,24 @@ func (l *loader) updates(n *yaml.Node) []target {
 	entries := l.entries(n, "update", nil)
 	var out []target
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		l.settable(entries[name].key)
 		r := &reader{loader: l, side: "ticket", path: name}
 		out = append(out, target{path: name, value: r.value(entries[name].value), line: entries[name].value.Line})
 	}
 	return out
+}
+
+// settable refuses what an update cannot set: journals append each time, the
+// system's own fields are not ours.
+func (l *loader) settable(key *yaml.Node) {
+	switch name := l.field(key, "update"); {
+	case slices.Contains([]string{"comments", "work_notes", "comments_and_work_notes"}, name):
+		l.at(key, name+" is a journal: each update would append to it", "notes: says what goes there")
+	case strings.Contains(name, "."):
+		l.at(key, name+" belongs to another record", "update sets the record's own fields")
+	case strings.HasPrefix(name, "sys_") || name == "number":
+		l.at(key, name+" is the system's own: it cannot be set", "")
+	}
 }
 
 func names(targets []target) []*expression {
@@ -269,29 +313,14 @@ func (s *Source) gather(used []*expression, more ...[]string) {
 	for _, f := range slices.Concat(append(more, s.Query.Fields())...) {
 		fields[f] = true
 	}
-	if s.when != nil {
-		used = append(used, s.when)
-	}
-	for _, e := range used {
-		s.use(e, fields)
+	for _, e := range append(used, s.when) {
+		if e != nil {
+			s.use(e, fields)
+		}
 	}
 	s.Fields = slices.Sorted(maps.Keys(fields))
 	slices.Sort(s.TicketRefs)
 	s.TicketRefs = slices.Compact(s.TicketRefs)
-}
-
-// gatherWhen adds the fields of conditions that may be missing.
-func (s *Source) gatherWhen(conditions ...*expression) {
-	fields := map[string]bool{}
-	for _, f := range s.Fields {
-		fields[f] = true
-	}
-	for _, c := range conditions {
-		if c != nil {
-			s.use(c, fields)
-		}
-	}
-	s.Fields = slices.Sorted(maps.Keys(fields))
 }
 
 func (s *Source) use(e *expression, fields map[string]bool) {
@@ -300,83 +329,6 @@ func (s *Source) use(e *expression, fields map[string]bool) {
 	for _, path := range e.paths {
 		if field, ok := strings.CutPrefix(path, "record/"); ok {
 			fields[field] = true
-		}
-	}
-}
-
-// query reads a query or a list of its parts, fills in vars, and refuses what an
-// instance would run or we could not evaluate.
-func (l *loader) query(n *yaml.Node, when *expression) Query {
-	var clauses []string
-	nodes := []*yaml.Node{resolve(n)}
-	if nodes[0].Kind == yaml.SequenceNode {
-		nodes = nodes[0].Content
-	}
-	for _, item := range nodes {
-		clauses = append(clauses, l.clause(item))
-	}
-	q, unsure := parseQuery(strings.Join(clauses, "^"))
-	for _, c := range unsure {
-		covered := when != nil && slices.Contains(when.paths, "record/"+c.field)
-		if !covered && c.field != "" {
-			l.at(n, fmt.Sprintf("%q cannot be evaluated here, so a row that slips through would not be noticed", c.text),
-				"use = != < > IN LIKE STARTSWITH ENDSWITH ISEMPTY BETWEEN, or name "+c.field+" in when:")
-		}
-	}
-	return q
-}
-
-// clause fills the vars of one part of a query.
-func (l *loader) clause(n *yaml.Node) string {
-	text := l.text(n, "a part of the query")
-	l.blanks(n, text)
-	var out strings.Builder
-	for {
-		before, after, open := strings.Cut(text, "{{")
-		out.WriteString(before)
-		if !open {
-			break
-		}
-		inner, rest, _ := strings.Cut(after, "}}")
-		out.WriteString(l.queryVar(n, strings.TrimSpace(inner)))
-		text = rest
-	}
-	if strings.Contains(strings.ToLower(out.String()), "javascript:") {
-		l.at(n, "javascript: in a query is run by the server", "write the value itself")
-	}
-	return out.String()
-}
-
-// queryVar gives a var as it stands in a query: a list is joined for IN.
-func (l *loader) queryVar(n *yaml.Node, inner string) string {
-	name, isVar := strings.CutPrefix(inner, "vars.")
-	v, known := l.vars[name]
-	if !isVar || !known {
-		l.at(n, "{{ "+inner+" }} in a query: only vars can stand there, and this one is not known", "")
-	}
-	if list, ok := v.([]any); ok {
-		for _, item := range list {
-			if strings.Contains(fmt.Sprint(item), ",") {
-				l.at(n, fmt.Sprintf("%q in var %s holds a comma, which IN cannot escape", item, name), "use ^OR, or the sys_id")
-			}
-		}
-	}
-	return strings.ReplaceAll(flat(v), "^", "^^")
-}
-
-// blanks finds blanks around ^, which would become part of a field's name.
-func (l *loader) blanks(n *yaml.Node, text string) {
-	for _, blank := range []string{"^ ", " ^"} {
-		if at := strings.Index(text, blank); at >= 0 {
-			line, column := l.place(n, text)
-			at = len([]rune(text[:at])) + len(blank) - 1
-			_, next, _ := strings.Cut(text, blank)
-			next = strings.TrimLeft(next, "^ ")
-			end := strings.IndexFunc(next, func(r rune) bool { return r == '=' || r == '^' || r == '!' || r == ' ' })
-			if end > 0 {
-				next = next[:end]
-			}
-			l.problem(line, column+at, 1, fmt.Sprintf("a blank before %q: the query would mean something else", next), "")
 		}
 	}
 }

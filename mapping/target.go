@@ -87,12 +87,17 @@ func (s *Source) draft(targets []target, in Input) Draft {
 		converted, err := t.kind.convert(r.text)
 		if err != nil {
 			if t.required {
-				out.Lacks = append(out.Lacks, Lack{Rule: s.Name, File: s.File, Line: r.line, Field: t.path, Reason: err.Error()})
+				out.Lacks = append(out.Lacks, Lack{Rule: s.Name, File: s.File, Line: r.line, Field: t.path, Reason: "is required: " + err.Error()})
+			} else {
+				out.Unmapped = append(out.Unmapped, Unmapped{Field: t.path, Value: r.text, Line: r.line, Reason: err.Error()})
 			}
 			continue
 		}
 		put(out.Body, t.path, converted)
 		out.Why[t.path] = s.at(r.line)
+		if r.because != "" {
+			out.Why[t.path] = r.because + " (" + s.at(r.line) + ")"
+		}
 	}
 	return out
 }
@@ -109,11 +114,11 @@ func (s *Source) lack(t target, r result, record Row) Lack {
 	for _, e := range t.value.names() {
 		for _, path := range e.paths {
 			field, ours := strings.CutPrefix(path, "record/")
-			if !ours || contains(from, field) {
+			if !ours || slices.Contains(from, field) {
 				continue
 			}
 			from = append(from, field)
-			if _, readable := record[field]; !readable {
+			if !readable(record, field) {
 				hidden = append(hidden, field)
 			}
 		}
@@ -127,8 +132,18 @@ func (s *Source) lack(t target, r result, record Row) Lack {
 	return l
 }
 
-func contains(list []string, s string) bool {
-	return slices.Contains(list, s)
+// readable tells a field that came, or that cannot come since the reference that
+// leads to it is empty, from one that was kept back.
+func readable(record Row, path string) bool {
+	if _, came := record[path]; came {
+		return true
+	}
+	for at := strings.LastIndex(path, "."); at > 0; at = strings.LastIndex(path[:at], ".") {
+		if cell, came := record[path[:at]]; came && cell.Value == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // put sets a dotted path in nested maps.

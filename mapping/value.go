@@ -14,12 +14,13 @@ type value interface {
 	names() []*expression
 }
 
-// result is what a value gives: empty when no branch of it applies. failed says
-// why an expression could not be evaluated.
+// result is what a value gives: empty when no branch of it applies. because says
+// which branch it was; failed why an expression could not be evaluated.
 type result struct {
-	text   string
-	line   int
-	failed error
+	text    string
+	line    int
+	because string
+	failed  error
 }
 
 func (r result) empty() bool { return r.text == "" }
@@ -43,12 +44,9 @@ func (t *template) eval(s *scope) result {
 		b.WriteString(t.texts[i])
 		out, err := e.run(s)
 		if err != nil {
-			return result{line: t.line, failed: fmt.Errorf("%s: %w", e.source, err)}
+			return s.failed(t.line, fmt.Errorf("%s: %w", e.source, err))
 		}
-		piece := ""
-		if out != nil {
-			piece = fmt.Sprint(out)
-		}
+		piece := flat(out)
 		some = some || strings.TrimSpace(piece) != ""
 		b.WriteString(piece)
 	}
@@ -60,6 +58,13 @@ func (t *template) eval(s *scope) result {
 }
 
 func (t *template) names() []*expression { return t.exprs }
+
+// failed notes that an expression could not be evaluated: whatever stands in for
+// it, this is shown.
+func (s *scope) failed(line int, err error) result {
+	s.unmapped = append(s.unmapped, Unmapped{Field: s.field, Line: line, Reason: err.Error()})
+	return result{line: line, failed: err}
+}
 
 // first is a list: the first that applies and is not empty.
 type first []value
@@ -93,31 +98,54 @@ type block struct {
 	lines  []value
 	table  map[string]string
 	mapped bool
-	other  value
-	limit  int
-	line   int
+	// named is the map's name, when it has one.
+	named string
+	other value
+	limit int
+	line  int
 }
 
 func (b *block) eval(s *scope) result {
+	because := ""
 	if b.when != nil {
 		ok, err := b.when.holds(s)
-		if err != nil || !ok {
-			return result{line: b.line, failed: err}
+		if err != nil {
+			return s.failed(b.line, err)
 		}
+		if !ok {
+			return result{line: b.line}
+		}
+		because = "when " + b.when.source
 	}
 	r := b.inside(s)
-	if b.mapped && !r.empty() {
-		to, ok := b.table[strings.ToLower(strings.TrimSpace(r.text))]
-		if !ok {
-			s.unmapped = append(s.unmapped, Unmapped{Field: s.field, Value: r.text, Line: b.line})
-		}
-		r = result{text: to, line: b.line}
+	if b.mapped && r.failed == nil {
+		r = b.lookUp(s, r)
 	}
 	if r.empty() && b.other != nil {
 		r = b.other.eval(s)
+		r.because = "default"
+	}
+	if r.because == "" {
+		r.because = because
 	}
 	r.text = cut(r.text, b.limit, s.in.Record["number"].Value)
 	return r
+}
+
+// lookUp finds a value in the block's map. An empty one is not missed there.
+func (b *block) lookUp(s *scope, r result) result {
+	to, ok := b.table[strings.ToLower(strings.TrimSpace(r.text))]
+	if !ok && !r.empty() {
+		s.unmapped = append(s.unmapped, Unmapped{Field: s.field, Value: r.text, Line: b.line})
+	}
+	out := result{text: to, line: b.line}
+	if ok && to != "" {
+		out.because = r.text + " → " + to
+		if b.named != "" {
+			out.because = r.text + " → " + b.named
+		}
+	}
+	return out
 }
 
 func (b *block) inside(s *scope) result {

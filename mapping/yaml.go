@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -20,6 +20,8 @@ type loader struct {
 	vars     map[string]any
 	maps     map[string]table
 	problems Problems
+	// reads is the table of the rule that is read just now.
+	reads string
 }
 
 // table is a named map: its entries are texts, or rows of columns.
@@ -54,8 +56,38 @@ func (l *loader) document(src []byte) *yaml.Node {
 		l.problem(at, 1, 3, "a second document behind ---", "all rules stand in one document")
 		return nil
 	}
+	if n := l.unfolds(doc.Content[0]); n != nil {
+		l.problem(n.Line, n.Column, 1, "the alias *"+n.Value+" unfolds without end", "an anchor cannot hold itself, nor a tower of others")
+		return nil
+	}
 	l.quotes(doc.Content[0])
 	return doc.Content[0]
+}
+
+// unfolds finds an alias that holds itself, or aliases that unfold to a size that
+// no rule needs: both would keep the reader busy for ever.
+func (l *loader) unfolds(n *yaml.Node) *yaml.Node {
+	const most = 100_000
+	left := most
+	inside := map[*yaml.Node]bool{}
+	var walk func(n, alias *yaml.Node) *yaml.Node
+	walk = func(n, alias *yaml.Node) *yaml.Node {
+		if n.Kind == yaml.AliasNode {
+			alias, n = n, resolve(n)
+		}
+		if left--; alias != nil && (left < 0 || inside[n]) {
+			return alias
+		}
+		inside[n] = true
+		defer delete(inside, n)
+		for _, inner := range n.Content {
+			if bad := walk(inner, alias); bad != nil {
+				return bad
+			}
+		}
+		return nil
+	}
+	return walk(n, nil)
 }
 
 // quotes warns of a \n that single quotes keep as it is.
@@ -70,44 +102,6 @@ func (l *loader) quotes(n *yaml.Node) {
 	}
 }
 
-// syntax names the line of a YAML slip and what is probably wrong with it.
-func (l *loader) syntax(err error) {
-	at := l.broken()
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	if _, rest, ok := strings.Cut(message, ": "); ok && strings.HasPrefix(message, "line ") {
-		message = rest
-	}
-	line := ""
-	if at <= len(l.lines) {
-		line = l.lines[at-1]
-	}
-	column := len(line) - len(strings.TrimLeft(line, " ")) + 1
-	hint := "look for quotes, blanks and brackets"
-	switch body := strings.TrimSpace(line); {
-	case strings.Contains(line, "\t"):
-		column, hint = strings.Index(line, "\t")+1, "YAML takes blanks, not tabs"
-	case regexp.MustCompile(`:\s*\{\{`).MatchString(body):
-		column, hint = strings.Index(line, "{{")+1, "text with {{ }} needs quotes"
-	case regexp.MustCompile(`\{.*when:[^"']*[\[\]{}]`).MatchString(body):
-		column, hint = strings.Index(line, "when:")+1, "an expression with [ ] { } , needs quotes inside { }"
-	}
-	l.problem(at, column, 1, "this is not YAML: "+message, hint)
-}
-
-// broken finds the line of a slip: the shortest beginning of the file such that
-// it and all longer ones fail.
-func (l *loader) broken() int {
-	at := len(l.lines)
-	for n := len(l.lines); n > 0; n-- {
-		var doc yaml.Node
-		if yaml.Unmarshal([]byte(strings.Join(l.lines[:n], "\n")+"\n"), &doc) == nil {
-			break
-		}
-		at = n
-	}
-	return max(at, 1)
-}
-
 func (l *loader) problem(line, column, width int, message, hint string) {
 	p := Problem{File: l.file, Line: line, Column: column, Width: width, Message: message, Hint: hint}
 	if line > 0 && line <= len(l.lines) {
@@ -118,7 +112,11 @@ func (l *loader) problem(line, column, width int, message, hint string) {
 
 // at adds a problem at a node.
 func (l *loader) at(n *yaml.Node, message, hint string) {
-	l.problem(n.Line, n.Column, max(len(n.Value), 1), message, hint)
+	width := utf8.RuneCountInString(n.Value)
+	if n.Kind != yaml.ScalarNode || strings.Contains(n.Value, "\n") {
+		width = 1
+	}
+	l.problem(n.Line, n.Column, max(width, 1), message, hint)
 }
 
 func (l *loader) warn(n *yaml.Node, message, hint string) {
@@ -138,39 +136,49 @@ func (l *loader) entries(n *yaml.Node, what string, known []string) map[string]e
 		l.at(n, what+" is a set of keys, not "+kindName(n), "")
 		return out
 	}
+	var merged []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, v := n.Content[i], resolve(n.Content[i+1])
-		if key.Kind != yaml.ScalarNode {
-			l.problem(key.Line, max(key.Column-1, 1), 2, "a key is a text, not "+kindName(resolve(key)), "text with {{ }} needs quotes")
-			continue
-		}
-		if key.Tag == "!!merge" {
-			l.merge(out, v, what)
-			continue
-		}
-		if known != nil && !slices.Contains(known, key.Value) {
+		key, v := resolve(n.Content[i]), resolve(n.Content[i+1])
+		switch old, twice := out[key.Value]; {
+		case key.Kind != yaml.ScalarNode:
+			l.problem(key.Line, max(key.Column-1, 1), 2, "a key is a text, not "+kindName(key), "text with {{ }} needs quotes")
+		case key.Tag == "!!merge":
+			merged = append(merged, v)
+		case known != nil && !slices.Contains(known, key.Value):
 			if what != "the file" || !strings.HasPrefix(key.Value, "x-") {
-				l.at(key, fmt.Sprintf("unknown key %q", key.Value), didYouMean(key.Value, known))
+				l.at(key, fmt.Sprintf("unknown key %q", key.Value), l.instead(what, key.Value, known))
 			}
-			continue
-		}
-		if old, twice := out[key.Value]; twice && old.key.Line >= n.Line {
+		case twice:
 			l.at(key, fmt.Sprintf("key %q is repeated (first in line %d)", key.Value, old.key.Line), "")
-			continue
+		default:
+			out[key.Value] = entry{key, v}
 		}
-		out[key.Value] = entry{key, v}
+	}
+	for _, from := range merged {
+		l.merge(out, from, what, known)
 	}
 	return out
 }
 
+// instead says what to write for a key that is not known.
+func (l *loader) instead(what, key string, known []string) string {
+	if key == "text" && strings.HasPrefix(what, "notes") {
+		return "the bridge writes a note's first line and its text: leave it out"
+	}
+	if strings.Contains(key, ")") {
+		return "an expression with [ ] { } , needs quotes inside { }"
+	}
+	return didYouMean(key, known)
+}
+
 // merge takes over the keys of << that are not set here.
-func (l *loader) merge(out map[string]entry, from *yaml.Node, what string) {
+func (l *loader) merge(out map[string]entry, from *yaml.Node, what string, known []string) {
 	froms := []*yaml.Node{from}
 	if from.Kind == yaml.SequenceNode {
 		froms = from.Content
 	}
 	for _, f := range froms {
-		for key, e := range l.entries(f, what, nil) {
+		for key, e := range l.entries(f, what, known) {
 			if _, there := out[key]; !there {
 				out[key] = e
 			}
@@ -202,19 +210,25 @@ func (l *loader) text(n *yaml.Node, what string) string {
 		return ""
 	}
 	l.hash(n)
+	if n.Tag == "!!null" {
+		return ""
+	}
 	return n.Value
 }
 
-// hash warns of a plain text that YAML has cut at " #".
+// hash finds a plain text that YAML has cut at " #" inside quotes of its own.
 func (l *loader) hash(n *yaml.Node) {
 	if n.Style != 0 || n.Line > len(l.lines) || n.Value == "" {
 		return
 	}
-	line := l.lines[n.Line-1]
-	from := min(n.Column-1, len(line))
-	rest := line[from:]
-	if at := strings.Index(rest, " #"); at >= 0 && strings.HasPrefix(rest, n.Value) && strings.Count(rest[:at], `"`)%2 == 1 {
-		l.problem(n.Line, n.Column+at+1, 1, "the line is cut at \" #\": the rest is a comment", "quote it")
+	line := []rune(l.lines[n.Line-1])
+	rest := string(line[min(max(n.Column-1, 0), len(line)):])
+	kept, _, cut := strings.Cut(rest, " #")
+	if !cut || !strings.HasPrefix(rest, n.Value) {
+		return
+	}
+	if strings.Count(kept, `"`)%2 == 1 || strings.Count(kept, "{{") > strings.Count(kept, "}}") {
+		l.problem(n.Line, n.Column+utf8.RuneCountInString(kept)+1, 1, "the line is cut at \" #\": the rest is a comment", "quote it: all of it in single quotes")
 	}
 }
 
@@ -229,6 +243,48 @@ func (l *loader) texts(n *yaml.Node, what string) []string {
 		out = append(out, l.text(item, what))
 	}
 	return out
+}
+
+// field reads the name of a field of the record, and warns of one that its table
+// does not have.
+func (l *loader) field(n *yaml.Node, what string) string {
+	path := l.text(n, what)
+	if n = resolve(n); n.Kind != yaml.ScalarNode {
+		return path
+	}
+	if !isField(path) {
+		l.at(n, fmt.Sprintf("%s names a field, and %q is none", what, path), "write FIELD, or REFERENCE.FIELD")
+		return path
+	}
+	if odd, found := stranger(l.reads, path); found {
+		line, column := l.place(n, path)
+		l.problem(line, column+odd.at, len(odd.column), odd.table+" has no column "+odd.column, odd.hint)
+		l.problems[len(l.problems)-1].Warning = true
+	}
+	return path
+}
+
+// fields reads one field's name or a list of them.
+func (l *loader) fields(n *yaml.Node, what string) []string {
+	n = resolve(n)
+	if n.Kind != yaml.SequenceNode {
+		return []string{l.field(n, what)}
+	}
+	var out []string
+	for _, item := range n.Content {
+		out = append(out, l.field(item, what))
+	}
+	return out
+}
+
+// isField tells a field's path from anything else.
+func isField(path string) bool {
+	for part := range strings.SplitSeq(path, ".") {
+		if part == "" || strings.Trim(part, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // word reads one of a few words.
