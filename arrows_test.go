@@ -61,6 +61,7 @@ func homes() map[string][]string {
 		"github.com/spf13/cobra":                                     {"cmd/bridge"},
 		"gopkg.in/yaml.v3":                                           {"mapping", "cmd/bridge", "cmd/bridge/config"},
 		"github.com/google/go-cmp":                                   {"store/storetest"},
+		"software.sslmate.com/src/go-pkcs12":                         {"mmd"},
 		"golang.org/x/net":                                           {"plan", "connector", "mmd"},
 		"golang.org/x/sync":                                          {"connector", "store", "itsm", "mmd", "rest"},
 		"golang.org/x/sys":                                           {"store"},
