@@ -32,9 +32,12 @@ func (p Planner) updateAgain(rule *mapping.TicketRule, op Op, link Link, rec Rec
 	turned := op.Basis.Ticket
 	op.Basis = p.basis(rec)
 	op.Basis.Ticket = turned
-	set, notice := p.update(rule, link, op.Basis)
+	set, held := p.update(rule, link, op.Basis)
 	if len(set) == 0 {
-		op.State, op.Reason = Superseded, orElse(notice, "the record says so already")
+		op.State, op.Reason = Superseded, "the record says so already"
+		if len(held) > 0 {
+			op.Reason = "both sides moved: nothing is set until they agree"
+		}
 		return op
 	}
 	op.Body = marshal(set)

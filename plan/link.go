@@ -51,6 +51,18 @@ type Link struct {
 	Adopted bool `json:",omitempty"`
 	// Notice is said about the link in status: empty when all is well.
 	Notice string
+	// EndedBy says why the link ended. One that a person ended (ByHand) is not
+	// opened again by anything that is read.
+	EndedBy string `json:",omitempty"`
+	ByHand  bool   `json:",omitempty"`
+	// Left is since when the record is out of its rule's query while it is active.
+	Left time.Time `json:",omitzero"`
+	// Held are the fields that both sides moved, with the ticket's value: nothing
+	// is set until they agree.
+	Held map[string]string `json:",omitempty"`
+	// Calmed is when a person let the notes flow again: those before do not count
+	// towards the limit of an hour.
+	Calmed time.Time `json:",omitzero"`
 	// Version rises with each write; an older one is refused.
 	Version int64
 }
@@ -71,6 +83,7 @@ func (l Link) clone() Link {
 	if l.Base == nil {
 		l.Base = map[string]Baseline{}
 	}
+	l.Held = maps.Clone(l.Held)
 	l.Twins = append([]string(nil), l.Twins...)
 	l.Vanished = append([]string(nil), l.Vanished...)
 	return l

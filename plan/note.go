@@ -24,20 +24,25 @@ type VendorNote struct {
 // seenNotes is what the ledger knows of the notes on one side of a link.
 type seenNotes struct {
 	ids map[string]string // identity -> hash of its text
+	// marks are those that its own notes carry, by identity.
+	marks map[string]string
 	// mine are the marks that the bridge wrote, taken those that a note already carries.
 	mine, taken map[string]bool
+	// lost says that a mark is of this pair, and until when a ledger that is lost may have written it.
+	owns func(mark string) bool
+	lost time.Time
 }
 
 // seen gathers the notes of one side and the marks of the ops that write there.
 func (p Planner) seen(story Story, side Side, writes Kind) seenNotes {
-	s := seenNotes{ids: map[string]string{}, mine: map[string]bool{}, taken: map[string]bool{}}
+	s := seenNotes{ids: map[string]string{}, marks: map[string]string{}, mine: map[string]bool{}, taken: map[string]bool{}, owns: p.Pair.Owns, lost: p.Aged}
 	for _, n := range story.Notes {
 		if n.Side != side {
 			continue
 		}
 		s.ids[n.ID] = n.Hash
 		if n.Mark != "" {
-			s.taken[n.Mark] = true
+			s.taken[n.Mark], s.marks[n.ID] = true, n.Mark
 		}
 	}
 	for _, op := range story.Ops {
@@ -51,11 +56,12 @@ func (p Planner) seen(story Story, side Side, writes Kind) seenNotes {
 func (s seenNotes) has(id string) bool { _, ok := s.ids[id]; return ok }
 
 // claim says whether a text is the bridge's own: its first line ends with a mark
-// that the ledger knows for this link, and no earlier note carries it. A later
-// one is a quotation by a person, and is mirrored.
-func (s seenNotes) claim(text string) string {
+// that the ledger knows for this link (or that a lost ledger may have written), and
+// no earlier note carries it. A later one is a quotation by a person, and is mirrored.
+func (s seenNotes) claim(text string, at time.Time) string {
 	mark := MarkOf(text)
-	if mark == "" || !s.mine[mark] || s.taken[mark] {
+	lost := !at.After(s.lost) && s.owns(mark)
+	if mark == "" || s.taken[mark] || (!s.mine[mark] && !lost) {
 		return ""
 	}
 	s.taken[mark] = true
@@ -65,52 +71,54 @@ func (s seenNotes) claim(text string) string {
 // LinkedNotes decides what a ticket's notes mean for its record: each new one that
 // is not the bridge's own becomes a work note, in order. An empty list proves
 // nothing.
+//
+//	identity  text     own mark  result
+//	known     same     any       nothing
+//	known     changed  no        said once on the record: edited
+//	known     changed  yes       nothing: it is our own words
+//	re-signed same     any       nothing: the same note under another sender
+//	new       any      yes       nothing: it is ours
+//	new       any      no        work note
 func (p Planner) LinkedNotes(rule *mapping.TicketRule, story Story, notes []VendorNote, now time.Time) Promise {
 	seen := p.seen(story, MMD, TicketNote)
 	link := story.Link.clone()
 	out := Promise{At: now}
-	equals := map[string]int{}
-	for _, n := range inOrder(notes) {
-		id := n.Raw + "|" + n.Sender
-		equals[id]++
-		id += "|" + strconv.Itoa(equals[id])
-		if seen.has(id) {
-			continue
+	for _, n := range identify(seen, inOrder(notes)) {
+		note := Note{Link: link.ID, Side: MMD, ID: n.id, Hash: n.hash, Seen: now, Mark: seen.marks[n.was]}
+		if n.was == "" {
+			note.Mark = seen.claim(n.text, n.At)
 		}
-		text := plainNote(n)
-		note := Note{Link: link.ID, Side: MMD, ID: id, Hash: hash(text), Seen: now, Mark: seen.claim(text)}
 		out.Notes = append(out.Notes, note)
-		if note.Mark == "" && !link.Adopted {
-			out.Ops = append(out.Ops, p.recordNotes(rule, link, newNote{n, id, text}, now)...)
+		if note.Mark == "" && !link.Adopted && n.news() {
+			out.Ops = append(out.Ops, p.recordNotes(rule, link, n, now)...)
 		}
 	}
 	link.Adopted = false
+	out.Holds = p.flood(link, story.Ops, out.Ops, now)
 	p.vanished(&link, story, seen, len(notes) > 0, now)
 	p.silence(&link, len(out.Notes) > 0, now)
 	out.Links = []Link{link}
 	return out
 }
 
-// newNote is a note that was not seen before: its identity, and its text for people.
-type newNote struct {
-	VendorNote
-	id, text string
-}
-
 // recordNotes gives the work notes for one vendor's note: several parts when it is long.
-func (p Planner) recordNotes(rule *mapping.TicketRule, link Link, n newNote, now time.Time) []Op {
+func (p Planner) recordNotes(rule *mapping.TicketRule, link Link, n notice, now time.Time) []Op {
 	in := mapping.Input{Note: mapping.Row{"text": {Value: n.text}, "author": {Value: n.Sender}, "sender": {Value: n.Sender}}}
 	if ok, _ := rule.TakeNote(in); !ok {
 		return nil
 	}
 	var out []Op
-	for i, piece := range parts(n.text, journalChars-200) {
+	item, text, why := n.id, n.text, "note by "+n.Sender
+	if n.was != "" {
+		item, text, why = n.id+"/edit/"+n.hash, edited+n.text, why+" was edited"
+	}
+	for i, piece := range parts(text, journalChars-200) {
 		part := strconv.Itoa(i + 1)
-		mark := p.Pair.Mark(link.Record, RecordNote, n.id, part)
+		mark := p.Pair.Mark(link.Record, RecordNote, item, part)
 		body := forRecord(head(n.Sender, n.At, link.MMD, mark), piece)
 		out = append(out, Op{
-			Key: key(RecordNote, link.Record, n.id, part), Link: link.ID, Rule: rule.Name, Kind: RecordNote, State: Promised, Mark: mark,
-			Body: marshal(map[string]string{rule.NotesTo.Field: body}), Why: "note by " + n.Sender,
+			Key: key(RecordNote, link.Record, item, part), Link: link.ID, Rule: rule.Name, Kind: RecordNote, State: Promised, Mark: mark,
+			Body: marshal(map[string]string{rule.NotesTo.Field: body}), Why: why, Fact: n.At,
 			Promised: now, Due: now, Basis: Basis{Seen: now},
 		})
 	}

@@ -78,6 +78,8 @@ type Op struct {
 	Attempt int
 	Probes  int
 
+	// Fact is when that was written on the other side which the op passes on.
+	Fact     time.Time `json:",omitzero"`
 	Promised time.Time
 	Begun    time.Time
 	// Waits is until when absence proves nothing.
@@ -87,6 +89,9 @@ type Op struct {
 	Ended time.Time
 	// Result is the id that the other side gave.
 	Result string
+	// Undo says that a person dropped it after it was begun: it is not sent again,
+	// and undone if it appears.
+	Undo bool `json:",omitempty"`
 }
 
 // Basis is the observation that an op was decided on, as it came.

@@ -31,6 +31,13 @@ type Planner struct {
 	NotesMax time.Duration
 	// Settle is how long an effect may take to show: D of the protocol.
 	Settle time.Duration
+	// EndAfter is how long both sides of a link are quiet before it ends.
+	EndAfter time.Duration
+	// NotesPerHour is how many notes a link may mirror in an hour; 0: any.
+	NotesPerHour int
+	// Aged is until when this ledger may have forgotten what was done: it was set
+	// back then. Zero: never.
+	Aged time.Time
 }
 
 // Promise is what one transaction writes: what is owed, what was learnt, and how
@@ -40,6 +47,8 @@ type Promise struct {
 	Ops    []Op
 	Notes  []Note
 	Cursor *Cursor
+	// Holds stop what runs away. They are written before the rest.
+	Holds []Hold
 	// At is when it was decided.
 	At time.Time
 }
@@ -49,6 +58,7 @@ func (p *Promise) Add(more Promise) {
 	p.Links = append(p.Links, more.Links...)
 	p.Ops = append(p.Ops, more.Ops...)
 	p.Notes = append(p.Notes, more.Notes...)
+	p.Holds = append(p.Holds, more.Holds...)
 }
 
 // Empty says that there is nothing to write.
@@ -67,11 +77,35 @@ type Cursor struct {
 	Full time.Time
 }
 
-// Hold stops a rule's creates until an operator accepts them.
+// Hold stops something until an operator accepts it: what a rule creates, all
+// that a rule sends, or the notes of one link.
 type Hold struct {
-	Rule   string    `json:"rule"`
+	// Rule is the name of the rule, or the id of the link.
+	Rule string `json:"rule"`
+	// What is held; empty: creates.
+	What   string    `json:"what,omitempty"`
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`
 	// Accept is how many creates an operator has let through; 0 while nobody has.
 	Accept int `json:"accept,omitempty"`
+}
+
+// What a hold stops, besides creates.
+const (
+	HoldsAll   = "all"
+	HoldsNotes = "notes"
+)
+
+// Stops says that an op is not to be sent while the hold stands. What was begun is
+// looked for all the same.
+func (h Hold) Stops(op Op) bool {
+	switch {
+	case op.State != Promised:
+		return false
+	case h.What == HoldsNotes:
+		return h.Rule == op.Link && (op.Kind == TicketNote || op.Kind == RecordNote)
+	case h.Rule != op.Rule:
+		return false
+	}
+	return h.What == HoldsAll || op.Kind.Creates()
 }

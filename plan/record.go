@@ -123,12 +123,16 @@ func (p Planner) Match(table string, row mapping.Row) (rule *mapping.TicketRule,
 //	a ticket's id         carries our mark        adopted: linked, updated, nothing created
 //	anything else         –                       held: it is somebody else's
 func (p Planner) NewRecord(rule *mapping.TicketRule, why string, rec Record, story *Story) Promise {
+	if story != nil && story.Link.ByHand {
+		return Promise{}
+	}
 	link := p.newLink(TicketLink, rule.Name, rec, story)
 	p.baselines(rule, &link, rec.Row)
+	p.turnOn(&link)
 	op := p.create(rule, link, rec)
-	op.Why = why
+	op.Why, op.Fact = why, instanceTime(rec.Row["sys_created_on"].Value, rec.Seen)
 	out := Promise{At: rec.Seen}
-	if named := rec.Row["correlation_id"].Value; named != "" {
+	if named := rec.Row["correlation_id"].Value; named != "" && !p.formerly(story, link, named, rec) {
 		if t := rec.Correlated; t != nil && MarkOf(t.Description) == op.Mark {
 			return p.adopt(rule, link, op, rec)
 		}
@@ -143,13 +147,34 @@ func (p Planner) NewRecord(rule *mapping.TicketRule, why string, rec Record, sto
 	return out
 }
 
+// formerly says that a record names the ticket of an earlier generation of its link.
+func (p Planner) formerly(story *Story, link Link, named string, rec Record) bool {
+	if story != nil && story.Link.MMD == named {
+		return true
+	}
+	if rec.Correlated == nil {
+		return false
+	}
+	mark := MarkOf(rec.Correlated.Description)
+	for g := 1; g < link.Generation; g++ {
+		if mark == p.Pair.Mark(link.Record, TicketCreate, strconv.Itoa(g), "") {
+			return true
+		}
+	}
+	return false
+}
+
 // adopt links a record to the ticket that it names and that carries its mark. What
-// was said on both sides before is taken down and not sent: it was, by the ledger
-// that knew of it.
+// was said on both sides before is looked for if a ledger was lost, and else taken
+// down and not sent: it was, by the ledger that knew of it.
 func (p Planner) adopt(rule *mapping.TicketRule, link Link, create Op, rec Record) Promise {
 	out := p.Linked(rule, link, create, *rec.Correlated)
-	out.Links[0].Adopted = true
-	out.Add(p.comments(rule, Story{Link: link}, rec, false))
+	if p.Aged.IsZero() {
+		out.Links[0].Adopted = true
+		out.Add(p.comments(rule, Story{Link: link}, rec, false))
+		return out
+	}
+	out.Add(p.comments(rule, Story{Link: link}, rec, rule.History))
 	return out
 }
 
@@ -171,7 +196,7 @@ func (p Planner) Unwanted(story Story, rec Record, why string) Promise {
 		return Promise{}
 	}
 	link := story.Link.clone()
-	link.Ended, link.Rev = rec.Seen, rec.Rev()
+	link.Ended, link.EndedBy, link.Rev = rec.Seen, "no ticket is wanted: "+why, rec.Rev()
 	out.Links = []Link{link}
 	return out
 }
@@ -195,7 +220,8 @@ func (p Planner) waiting(rule *mapping.TicketRule, story Story, rec Record) Prom
 func (p Planner) newLink(kind LinkKind, rule string, rec Record, story *Story) Link {
 	if story != nil {
 		link := story.Link.clone()
-		link.Rule, link.Ended, link.Moved, link.Rev = rule, time.Time{}, rec.Seen, rec.rev()
+		link.Rule, link.Ended, link.EndedBy, link.Moved, link.Rev = rule, time.Time{}, "", rec.Seen, rec.rev()
+		link.Left, link.Held = time.Time{}, nil
 		if link.MMD != "" {
 			link.Generation, link.MMD, link.Linked = link.Generation+1, "", time.Time{}
 		}
@@ -239,9 +265,14 @@ func (p Planner) fill(op *Op, draft mapping.Draft, field, number string) {
 // LinkedRecord decides what a linked record's move means for its ticket: new
 // comments are notes, and a mapped change is told.
 func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record) Promise {
-	out := p.comments(rule, story, rec, true)
 	link := story.Link.clone()
+	away := !link.Left.IsZero()
+	out := p.comments(rule, story, rec, !away)
+	old := p.old(&link, "record")
 	for _, field := range rule.TellTicket {
+		if away || old {
+			break // the baselines move, and nobody is told
+		}
 		if ours(story.Ops, field, rec.Row[field].Value) {
 			continue // the answer was lost, not the write: it is no news
 		}
@@ -250,7 +281,10 @@ func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record)
 			out.Ops = append(out.Ops, op)
 		}
 	}
+	out.Ops = append(out.Ops, p.leave(rule, &link, rec)...)
 	p.baselines(rule, &link, rec.Row)
+	agree(&link, rec.Row)
+	out.Holds = p.flood(link, story.Ops, out.Ops, rec.Seen)
 	if link.Rev != rec.Rev() || len(out.Ops) > 0 {
 		p.stir(&link, rec.Seen)
 	}
@@ -284,7 +318,7 @@ func (p Planner) stir(link *Link, now time.Time) {
 
 // baselines writes down what the record's fields say that the rule compares.
 func (p Planner) baselines(rule *mapping.TicketRule, link *Link, row mapping.Row) {
-	for _, field := range append(slices.Clone(rule.TellTicket), rule.UpdateFields...) {
+	for _, field := range append(append([]string{"active"}, rule.TellTicket...), rule.UpdateFields...) {
 		cell, ok := row[field]
 		if !ok {
 			continue
@@ -293,76 +327,6 @@ func (p Planner) baselines(rule *mapping.TicketRule, link *Link, row mapping.Row
 		base.Value = cell.Value
 		base.Label = label(cell)
 		link.Base["record."+field] = base
-	}
-}
-
-// tell gives the note that tells the ticket of a changed field, and counts the turn.
-func (p Planner) tell(link *Link, field string, rec Record) (Op, bool) {
-	base, known := link.Base["record."+field]
-	cell, readable := rec.Row[field]
-	if !known || !readable || base.Value == cell.Value {
-		return Op{}, false
-	}
-	was := base.Label
-	if was == "" {
-		was = "empty"
-	}
-	now := label(cell)
-	if now == "" {
-		now = "empty"
-	}
-	base.Turn++
-	link.Base["record."+field] = base
-	item := "tell/" + field + "/" + strconv.Itoa(base.Turn)
-	text := fmt.Sprintf("%s: %s, was %s", fieldName(field), now, was)
-	who, when := rec.Row["sys_updated_by"].Value, instanceTime(rec.Row["sys_updated_on"].Value, rec.Seen)
-	op := p.ticketNote(*link, item, "1", rec.Seen)
-	op.Body = marshal(map[string]any{"text": forTicket(head(who, when, link.Number, op.Mark), text)})
-	op.Why = "tell_ticket: " + field + " changed from " + was + " to " + now
-	return op, true
-}
-
-// comments promises a note for each comment that was not seen before and is not
-// the bridge's own. Without send they are only written down as seen.
-func (p Planner) comments(rule *mapping.TicketRule, story Story, rec Record, send bool) Promise {
-	seen := p.seen(story, ITSM, RecordNote)
-	var out Promise
-	for _, c := range rec.Comments {
-		if seen.has(c.ID) {
-			continue
-		}
-		note := Note{Link: story.Link.ID, Side: ITSM, ID: c.ID, Hash: hash(c.Text), Seen: rec.Seen}
-		if mark := seen.claim(c.Text); mark != "" {
-			note.Mark = mark
-			out.Notes = append(out.Notes, note)
-			continue
-		}
-		out.Notes = append(out.Notes, note)
-		in := mapping.Input{Record: rec.Row, Note: mapping.Row{
-			"text": {Value: c.Text}, "author": {Value: c.By}, "field": {Value: c.Element}, "at": {Value: c.At.UTC().Format(time.RFC3339)},
-		}}
-		ok, why := rule.SendNote(in)
-		if !ok || !send {
-			continue
-		}
-		if why == "" {
-			why = c.Element + " by " + c.By
-		}
-		pieces := parts(c.Text, ticketChars)
-		for i, piece := range pieces {
-			op := p.ticketNote(story.Link, c.ID, strconv.Itoa(i+1), rec.Seen)
-			op.Rule, op.Why, op.Basis.Rev = rule.Name, why, p.rev(rec.Row)
-			op.Body = marshal(map[string]any{"text": forTicket(head(c.By, c.At, rec.Number(), op.Mark), piece)})
-			out.Ops = append(out.Ops, op)
-		}
-	}
-	return out
-}
-
-func (p Planner) ticketNote(link Link, item, part string, now time.Time) Op {
-	return Op{
-		Key: key(TicketNote, link.Record, item, part), Link: link.ID, Kind: TicketNote, State: Promised,
-		Mark: p.Pair.Mark(link.Record, TicketNote, item, part), Promised: now, Due: now, Basis: Basis{Seen: now},
 	}
 }
 
@@ -396,15 +360,6 @@ func label(c mapping.Cell) string {
 		return c.Display
 	}
 	return c.Value
-}
-
-// fieldName is a column's name as people read it: assignment_group is "Assignment group".
-func fieldName(column string) string {
-	words := strings.ReplaceAll(strings.TrimPrefix(column, "u_"), "_", " ")
-	if words == "" {
-		return column
-	}
-	return strings.ToUpper(words[:1]) + words[1:]
 }
 
 // instanceTime reads a raw ITSM time, which is UTC; an unreadable one is the time of reading.

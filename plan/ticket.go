@@ -73,12 +73,20 @@ func (p Planner) turn(rule *mapping.TicketRule, link Link, t Ticket, rec Record,
 		Why: why, Promised: t.Seen, Due: t.Seen, Basis: p.basis(rec),
 	}
 	op.Basis.Ticket = t.Row
-	set, notice := p.update(rule, link, op.Basis)
-	link.Notice = notice
-	out := Promise{Links: []Link{link}, At: t.Seen}
+	op.Fact = t.Seen
+	out := Promise{At: t.Seen}
+	if p.old(&link, "ticket") && turns.Turn > 1 {
+		link.Notice = "the ledger was set back: the state of ticket " + t.ID + " is taken as it stands"
+		out.Links = []Link{link}
+		return out
+	}
+	set, held := p.update(rule, link, op.Basis)
+	link.Notice = ""
+	out.Ops = p.hold(rule, &link, held, t.Seen)
+	out.Links = []Link{link}
 	if len(set) > 0 {
 		op.Body = marshal(set)
-		out.Ops = []Op{op}
+		out.Ops = append(out.Ops, op)
 	}
 	return out
 }
@@ -91,9 +99,9 @@ func (p Planner) turn(rule *mapping.TicketRule, link Link, t Ticket, rec Record,
 //	moved                      mmd    set
 //	moved                      itsm   left alone
 //	moved                      hold   left alone, and said
-func (p Planner) update(rule *mapping.TicketRule, link Link, basis Basis) (set map[string]string, notice string) {
+func (p Planner) update(rule *mapping.TicketRule, link Link, basis Basis) (set, held map[string]string) {
 	draft := rule.Update(mapping.Input{Record: basis.Record, Ticket: basis.Ticket, TicketOf: basis.TicketOf})
-	set = map[string]string{}
+	set, held = map[string]string{}, map[string]string{}
 	for _, field := range slices.Sorted(maps.Keys(draft.Body)) {
 		value, _ := draft.Body[field].(string)
 		cell, readable := basis.Record[field]
@@ -106,13 +114,13 @@ func (p Planner) update(rule *mapping.TicketRule, link Link, basis Basis) (set m
 			case "itsm":
 				continue
 			case "hold":
-				notice = field + ": both sides moved; nothing is set until they agree"
+				held[field] = value
 				continue
 			}
 		}
 		set[field] = value
 	}
-	return set, notice
+	return set, held
 }
 
 // Updated says what follows from a record's reply to an update: what the bridge

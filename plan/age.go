@@ -1,0 +1,58 @@
+package plan
+
+import "time"
+
+// old says that a side of a link is seen for the first time since the ledger was
+// set back: what it says now is a baseline, since the ledger that is lost may have
+// dealt with it. It says so once.
+func (p Planner) old(link *Link, side string) bool {
+	if p.Aged.IsZero() || link.Created.After(p.Aged) {
+		return false
+	}
+	if link.Base["aged."+side].Value == p.agedMark() {
+		return false
+	}
+	link.Base["aged."+side] = Baseline{Value: p.agedMark()}
+	p.turnOn(link)
+	return true
+}
+
+// agedMark names the loss that a baseline was taken after.
+func (p Planner) agedMark() string { return p.Aged.UTC().Format(time.RFC3339Nano) }
+
+// Doubted makes what is promised from facts that a lost ledger may have dealt with
+// unknown: it is looked for before it is sent.
+//
+//	fact                          op        result
+//	written before the loss       promised  unknown: looked for until absence counts
+//	written after it              any       as it is
+//	–                             update    as it is: only what differs is sent
+func (p Planner) Doubted(ops []Op, timing Timing, now time.Time) []Op {
+	if p.Aged.IsZero() {
+		return ops
+	}
+	for i := range ops {
+		op := &ops[i]
+		fact := op.Fact
+		if fact.IsZero() {
+			fact = op.Promised
+		}
+		if op.State != Promised || op.Attempt > 0 || op.Kind == RecordUpdate || op.Kind == ElevationClose || fact.After(p.Aged) {
+			continue
+		}
+		op.State, op.Begun, op.Due, op.Waits = Unknown, fact, now, now.Add(timing.Budget+timing.settle())
+		op.Reason = "a ledger that is lost may have sent it: it is looked for first"
+	}
+	return ops
+}
+
+// turnOn counts the turns of a link from where no lost ledger can have been.
+func (p Planner) turnOn(link *Link) {
+	if p.Aged.IsZero() {
+		return
+	}
+	for name, base := range link.Base {
+		base.Turn = max(base.Turn, int(p.Aged.Unix()))
+		link.Base[name] = base
+	}
+}

@@ -1,0 +1,116 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"bridge/mapping"
+)
+
+// tell gives the note that tells the ticket of a changed field, and counts the turn.
+func (p Planner) tell(link *Link, field string, rec Record) (Op, bool) {
+	base, known := link.Base["record."+field]
+	cell, readable := rec.Row[field]
+	if !known || !readable || base.Value == cell.Value {
+		return Op{}, false
+	}
+	was := base.Label
+	if was == "" {
+		was = "empty"
+	}
+	now := label(cell)
+	if now == "" {
+		now = "empty"
+	}
+	base.Turn++
+	link.Base["record."+field] = base
+	item := "tell/" + field + "/" + strconv.Itoa(base.Turn)
+	text := fmt.Sprintf("%s: %s, was %s", fieldName(field), now, was)
+	who, when := rec.Row["sys_updated_by"].Value, instanceTime(rec.Row["sys_updated_on"].Value, rec.Seen)
+	op := p.ticketNote(*link, item, "1", rec.Seen)
+	op.Body = marshal(map[string]any{"text": forTicket(head(who, when, link.Number, op.Mark), text)})
+	op.Why = "tell_ticket: " + field + " changed from " + was + " to " + now
+	return op, true
+}
+
+// comments promises a note for each comment that was not seen before and is not
+// the bridge's own. Without send they are only written down as seen.
+func (p Planner) comments(rule *mapping.TicketRule, story Story, rec Record, send bool) Promise {
+	seen := p.seen(story, ITSM, RecordNote)
+	var out Promise
+	for _, c := range rec.Comments {
+		if seen.has(c.ID) {
+			out.Add(p.commentEdited(rule, story, rec, c, seen))
+			continue
+		}
+		note := Note{Link: story.Link.ID, Side: ITSM, ID: c.ID, Hash: hash(c.Text), Seen: rec.Seen}
+		if mark := seen.claim(c.Text, c.At); mark != "" {
+			note.Mark = mark
+			out.Notes = append(out.Notes, note)
+			continue
+		}
+		out.Notes = append(out.Notes, note)
+		in := mapping.Input{Record: rec.Row, Note: mapping.Row{
+			"text": {Value: c.Text}, "author": {Value: c.By}, "field": {Value: c.Element}, "at": {Value: c.At.UTC().Format(time.RFC3339)},
+		}}
+		ok, why := rule.SendNote(in)
+		before := !rule.History && c.At.Before(story.Link.Created)
+		if !ok || !send || before {
+			continue
+		}
+		if why == "" {
+			why = c.Element + " by " + c.By
+		}
+		pieces := parts(c.Text, ticketChars)
+		for i, piece := range pieces {
+			op := p.ticketNote(story.Link, c.ID, strconv.Itoa(i+1), rec.Seen)
+			op.Rule, op.Why, op.Fact, op.Basis.Rev = rule.Name, why, c.At, p.rev(rec.Row)
+			op.Body = marshal(map[string]any{"text": forTicket(head(c.By, c.At, rec.Number(), op.Mark), piece)})
+			out.Ops = append(out.Ops, op)
+		}
+	}
+	return out
+}
+
+func (p Planner) ticketNote(link Link, item, part string, now time.Time) Op {
+	return Op{
+		Key: key(TicketNote, link.Record, item, part), Link: link.ID, Kind: TicketNote, State: Promised,
+		Mark: p.Pair.Mark(link.Record, TicketNote, item, part), Promised: now, Due: now, Basis: Basis{Seen: now},
+	}
+}
+
+// commentEdited tells the ticket of a comment whose text changed after it was
+// passed on: once for each text.
+func (p Planner) commentEdited(rule *mapping.TicketRule, story Story, rec Record, c Comment, seen seenNotes) Promise {
+	if seen.ids[c.ID] == hash(c.Text) {
+		return Promise{}
+	}
+	note := Note{Link: story.Link.ID, Side: ITSM, ID: c.ID, Hash: hash(c.Text), Seen: rec.Seen, Mark: seen.marks[c.ID]}
+	out := Promise{Notes: []Note{note}}
+	passedOn := key(TicketNote, story.Link.Record, c.ID, "1")
+	if note.Mark != "" || !slices.ContainsFunc(story.Ops, func(op Op) bool { return op.Key == passedOn && op.State != Cancelled }) {
+		return out
+	}
+	for i, piece := range parts(edited+c.Text, ticketChars) {
+		op := p.ticketNote(story.Link, c.ID+"/edit/"+note.Hash, strconv.Itoa(i+1), rec.Seen)
+		op.Rule, op.Why, op.Fact = rule.Name, c.Element+" by "+c.By+" was edited", rec.Seen
+		op.Body = marshal(map[string]any{"text": forTicket(head(c.By, c.At, rec.Number(), op.Mark), piece)})
+		out.Ops = append(out.Ops, op)
+	}
+	return out
+}
+
+// edited goes before the new text of something that was passed on before.
+const edited = "Edited, now:\n"
+
+// fieldName is a column's name as people read it: assignment_group is "Assignment group".
+func fieldName(column string) string {
+	words := strings.ReplaceAll(strings.TrimPrefix(column, "u_"), "_", " ")
+	if words == "" {
+		return column
+	}
+	return strings.ToUpper(words[:1]) + words[1:]
+}

@@ -1,0 +1,132 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"bridge/mapping"
+)
+
+// Quiet says that a link may end, but for a last look at both sides.
+//
+//	record    ticket    owed      quiet for end_after  result
+//	inactive  resolved  nothing   yes                  may end
+//	any other                                          stays open
+func (p Planner) Quiet(story Story, now time.Time) bool {
+	link := story.Link
+	return p.EndAfter > 0 && link.Ended.IsZero() && link.MMD != "" &&
+		link.Base["ticket.state"].Value == "resolved" && link.Base["record.active"].Value == "false" &&
+		now.Sub(link.Moved) > p.EndAfter && !slices.ContainsFunc(story.Ops, func(op Op) bool { return !op.State.Ended() })
+}
+
+// End ends a link that is quiet, if the last look at its record shows nothing new.
+func (p Planner) End(story Story, rec Record) Promise {
+	if !p.Quiet(story, rec.Seen) || rec.Row["active"].Value != "false" || rec.Rev() != story.Link.Rev {
+		return Promise{}
+	}
+	link := story.Link.clone()
+	link.Ended, link.EndedBy = rec.Seen, fmt.Sprintf("both sides were quiet for %s", p.EndAfter)
+	return Promise{Links: []Link{link}, At: rec.Seen}
+}
+
+// Reopened decides what becomes of a record that is opened again after its link
+// ended. The vendor's API cannot open a resolved ticket again.
+//
+//	ended by  reopen  result
+//	a person  any     nothing
+//	quiet     note    the link goes on, and the ticket is told
+//	quiet     new     a ticket of the next generation
+//	quiet     hold    stays ended, said once on the record
+func (p Planner) Reopened(rule *mapping.TicketRule, why string, story Story, rec Record) Promise {
+	link := story.Link
+	switch {
+	case link.ByHand || link.Rev == rec.Rev():
+		return Promise{}
+	case rule.Reopen == "new":
+		return p.NewRecord(rule, why, rec, &story)
+	}
+	link = link.clone()
+	link.Rev = rec.rev()
+	text := fmt.Sprintf("%s was opened again (%s).", rec.Number(), why)
+	if rule.Reopen == "hold" {
+		link.Notice = text + " Its ticket " + link.MMD + " is resolved: a person decides."
+		said := p.report(rule.NotesTo.Field, link, "reopened", link.Notice+" Nothing is sent to the vendor.", rec.Seen)
+		return Promise{Links: []Link{link}, Ops: said, At: rec.Seen}
+	}
+	link.Ended, link.EndedBy, link.Left, link.Notice = time.Time{}, "", time.Time{}, ""
+	told := p.event(&link, "reopened", text, rec.Seen)
+	out := p.LinkedRecord(rule, Story{Link: link, Notes: story.Notes, Ops: story.Ops}, rec)
+	p.stir(&out.Links[0], rec.Seen)
+	out.Ops = append([]Op{told}, out.Ops...)
+	return out
+}
+
+// leave follows a record out of its rule's query, and back into it. Closing is no
+// leaving, and what cannot be read proves nothing.
+//
+//	active  in the query  was out  result
+//	yes     no            no       told once; comments stop, but for those of this move
+//	yes     yes           yes      told once; comments flow again
+//	no      any           any      as before
+func (p Planner) leave(rule *mapping.TicketRule, link *Link, rec Record) []Op {
+	if rule.Leave == "go_on" || rec.Row["active"].Value == "false" {
+		return nil
+	}
+	for _, field := range rule.Query.Fields() {
+		if _, readable := rec.Row[field]; !readable {
+			return nil
+		}
+	}
+	in, why := rule.InQuery(rec.Row)
+	switch {
+	case !in && link.Left.IsZero():
+		link.Left = rec.Seen
+		return []Op{p.event(link, "left", fmt.Sprintf("%s is not with Microsoft Managed Desktop any more (%s): its comments are not passed on.", rec.Number(), why), rec.Seen)}
+	case in && !link.Left.IsZero():
+		link.Left = time.Time{}
+		return []Op{p.event(link, "back", rec.Number()+" is back: its comments are passed on again.", rec.Seen)}
+	}
+	return nil
+}
+
+// event tells the ticket what happened to its record, and counts how often it has.
+func (p Planner) event(link *Link, name, text string, now time.Time) Op {
+	base := link.Base["event."+name]
+	base.Turn++
+	link.Base["event."+name] = base
+	op := p.ticketNote(*link, "event/"+name+"/"+strconv.Itoa(base.Turn), "1", now)
+	op.Rule, op.Why, op.Fact = link.Rule, name+": "+text, now
+	op.Body = marshal(map[string]any{"text": forTicket(head("bridge", now, link.Number, op.Mark), text)})
+	return op
+}
+
+// agree ends the holding of fields on which both sides say the same again.
+func agree(link *Link, row mapping.Row) {
+	for field, wanted := range link.Held {
+		if cell, readable := row[field]; readable && cell.Value == wanted {
+			delete(link.Held, field)
+			if len(link.Held) == 0 {
+				link.Notice = ""
+			}
+		}
+	}
+}
+
+// hold says once on the record that both sides moved a field, and keeps it as it is.
+func (p Planner) hold(rule *mapping.TicketRule, link *Link, held map[string]string, now time.Time) []Op {
+	var fresh []string
+	for field, wanted := range held {
+		if is, known := link.Held[field]; !known || is != wanted {
+			fresh = append(fresh, field)
+		}
+	}
+	link.Held = held
+	if len(fresh) == 0 {
+		return nil
+	}
+	slices.Sort(fresh)
+	link.Notice = fmt.Sprintf("both sides moved %v: nothing is set until they agree", fresh)
+	return p.report(rule.NotesTo.Field, *link, "held/"+strconv.Itoa(link.Base["ticket"].Turn), link.Notice+".", now)
+}

@@ -1,0 +1,110 @@
+package plan
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"bridge/mapping"
+)
+
+// Origin reads what the bridge wrote into the first line of a description or a
+// plan of action: the record's number, and the mark.
+func Origin(text string) (number, mark string) {
+	mark = MarkOf(text)
+	if mark == "" {
+		return "", ""
+	}
+	first, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	words := strings.Split(first, separator)
+	if len(words) < 2 {
+		return "", mark
+	}
+	return strings.TrimSpace(words[len(words)-2]), mark
+}
+
+// generations is how many objects in turn of one record are recognised.
+const generations = 50
+
+// GenerationOf finds which generation of a record's tickets (or elevation requests)
+// a mark names; 0: it is not this record's.
+func (p Planner) GenerationOf(kind Kind, record, mark string) int {
+	for g := 1; g <= generations; g++ {
+		if p.Pair.Mark(record, kind, strconv.Itoa(g), "") == mark {
+			return g
+		}
+	}
+	return 0
+}
+
+// Found is a ticket or elevation request that carries a record's mark.
+type Found struct {
+	ID         string
+	Mark       string
+	Generation int
+	Created    time.Time
+	// Closed says that an elevation request is closed.
+	Closed bool
+	Ticket *Ticket
+}
+
+// Relinked gives the link of a record whose ledger is lost, from the objects that
+// carry its mark, oldest first. What was said on both sides is planned by the polls
+// that follow, and looked for before it is sent.
+//
+//	objects of a generation  result
+//	one                      the generation's ticket
+//	more                     the oldest is it, the others are twins
+func (p Planner) Relinked(kind LinkKind, rule *mapping.Source, rec Record, found []Found, now time.Time) Promise {
+	link := p.newLink(kind, rule.Name, rec, nil)
+	create := TicketCreate
+	if kind == ElevationLink {
+		create = ElevationCreate
+	}
+	out := Promise{At: now}
+	done := map[int]bool{}
+	link.Generation = 0
+	for _, f := range found {
+		if done[f.Generation] {
+			link.Twins = append(link.Twins, f.ID)
+			continue
+		}
+		done[f.Generation] = true
+		out.Ops = append(out.Ops, Op{
+			Key: key(create, link.Record, strconv.Itoa(f.Generation)), Link: link.ID, Rule: rule.Name, Kind: create, State: Done, Mark: f.Mark,
+			Frozen: true, Attempt: 1, Why: "found by its mark", Reason: "the link was rebuilt", Fact: f.Created, Promised: now, Begun: f.Created, Ended: now, Result: f.ID,
+		})
+		if f.Generation < link.Generation {
+			continue
+		}
+		link.Generation, link.MMD, link.Created, link.Linked, link.Ended, link.EndedBy = f.Generation, f.ID, f.Created, f.Created, time.Time{}, ""
+		if f.Closed {
+			link.Ended, link.EndedBy = now, "its elevation request is closed"
+		}
+	}
+	link.Rev, link.Moved, link.NotesDue = "", now, now
+	if kind == TicketLink {
+		p.relinkedTicket(&link, found, rec)
+	}
+	p.turnOn(&link)
+	out.Links = []Link{link}
+	return out
+}
+
+// relinkedTicket takes both sides as they stand for baselines.
+func (p Planner) relinkedTicket(link *Link, found []Found, rec Record) {
+	rule := p.Rules.Ticket(link.Rule)
+	if rule == nil {
+		return
+	}
+	p.baselines(rule, link, rec.Row)
+	for _, f := range found {
+		if f.ID == link.MMD && f.Ticket != nil {
+			for _, field := range rule.TicketFields {
+				link.Base["ticket."+field] = Baseline{Value: f.Ticket.Row[field].Value}
+			}
+			link.Base["ticket"] = Baseline{Turn: 1}
+		}
+	}
+	link.Base["aged.ticket"], link.Base["aged.record"] = Baseline{Value: p.agedMark()}, Baseline{Value: p.agedMark()}
+}
