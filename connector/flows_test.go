@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"bridge/connector"
 	"bridge/plan"
 	"bridge/simulator"
 	"bridge/simulator/itsm"
@@ -365,7 +367,7 @@ func TestAJournalThatIsClosedToUsIsSaid(t *testing.T) {
 	})
 }
 
-func TestALostLedgerMakesNothingTwiceWhereARecordNamesItsTicket(t *testing.T) {
+func TestALostLedgerIsRelinkedAndNothingIsSentTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -376,6 +378,13 @@ func TestALostLedgerMakesNothingTwiceWhereARecordNamesItsTicket(t *testing.T) {
 		r.world.MMD.AddNote(ticket.ID, "vera@vendor.example", "On it.")
 		r.rest()
 		r.lose()
+		if _, err := r.loop.Cycle(t.Context()); !errors.Is(err, connector.ErrLost) {
+			t.Fatalf("an empty ledger beside marked tickets: %v", err)
+		}
+		found, err := r.loop.Poller.Relink(t.Context())
+		if diff := cmp.Diff(connector.Relinked{Tickets: 1}, found); err != nil || diff != "" {
+			t.Fatalf("relink: %v\n%s", err, diff)
+		}
 		r.rest()
 		time.Sleep(time.Hour)
 		r.world.ITSM.Comment("incident", incident, "ada.byron", "Thanks.")

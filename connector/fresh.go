@@ -47,7 +47,7 @@ func (p *pass) refresh(ctx context.Context, links []string) error {
 		if err != nil {
 			return fmt.Errorf("read what is due: %w", err)
 		}
-		if p.old(op) && !p.held[op.Rule] && !op.Due.After(p.Now()) {
+		if p.old(op) && !p.isHeld(op) && !op.Due.After(p.Now()) {
 			if rule := p.Planner.Rules.Ticket(op.Rule); rule != nil {
 				stale[rule.Name] = append(stale[rule.Name], recordOf(op))
 			}

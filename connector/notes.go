@@ -12,21 +12,24 @@ import (
 // notes reads the notes of the tickets whose turn it is: soon after something
 // happened on their link, and ever more rarely in silence.
 func (p *Poller) notes(ctx context.Context, report *Report) error {
-	var due, resolved []string
+	var due, resolved, quiet []string
 	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{NotesDueBy: p.soon()}) {
 		if err != nil {
 			return err
 		}
 		due = append(due, link.ID)
 		if link.Base["ticket.state"].Value == "resolved" {
-			resolved = append(resolved, link.MMD)
+			resolved, quiet = append(resolved, link.MMD), append(quiet, link.ID)
 		}
 	}
 	// A resolved ticket is in no list any more: it is read with its notes.
 	if err := p.readTickets(ctx, resolved, report); err != nil {
 		return err
 	}
-	return p.readNotes(ctx, due, report)
+	if err := p.readNotes(ctx, due, report); err != nil {
+		return err
+	}
+	return p.endings(ctx, quiet)
 }
 
 // readNotes reads the notes of links, several at a time, and promises what is new.
@@ -64,6 +67,6 @@ func (p *Poller) notesOf(ctx context.Context, story plan.Story) error {
 	for _, n := range list {
 		notes = append(notes, ticketNote(n))
 	}
-	_, err = p.Ledger.Promise(ctx, p.Planner.LinkedNotes(rule, story, notes, p.Now()))
+	_, err = p.promise(ctx, p.Planner.LinkedNotes(rule, story, notes, p.Now()))
 	return err
 }

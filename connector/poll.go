@@ -36,6 +36,8 @@ type Poller struct {
 	Ahead time.Duration
 	// Creates is how many creates a rule may promise in one cycle before it is held; 0: any.
 	Creates int
+	// Timing is what an op waits that is looked for before it is sent.
+	Timing plan.Timing
 	// Readers is how many notes are read at once.
 	Readers int
 	Log     *slog.Logger
@@ -44,6 +46,10 @@ type Poller struct {
 
 // Poll reads every feed once, and promises what it means.
 func (p *Poller) Poll(ctx context.Context, report *Report) error {
+	var err error
+	if p.Planner.Aged, err = aged(ctx, p.Ledger); err != nil {
+		return fmt.Errorf("read how old the ledger is: %w", err)
+	}
 	for _, feed := range p.feeds() {
 		if err := p.read(ctx, feed, report); err != nil {
 			return fmt.Errorf("read feed %s: %w", feed.name, err)

@@ -29,6 +29,12 @@ func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
 		r.id, r.reply = look.ID, plan.Reply{Outcome: plan.WasDone, At: look.At}
 		p.count(op, r)
 		follow = p.follow(story.Link, after, r)
+		if op.Attempt == 0 { // a lost ledger sent it, and may have gone on
+			for i := range follow.Ops {
+				follow.Ops[i].Fact = op.Fact
+			}
+			follow.Ops = p.Planner.Doubted(follow.Ops, p.timing, look.At)
+		}
 	}
 	p.Log.LogAttrs(ctx, slog.LevelInfo, "looked for a write whose outcome is unknown", slog.String("op", op.Key),
 		slog.String("number", story.Link.Number), slog.Bool("found", look.Found), slog.String("state", string(after.State)), slog.String("reason", after.Reason))

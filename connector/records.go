@@ -153,10 +153,10 @@ func (p *Poller) observe(ctx context.Context, t table, records []itsm.Record, cr
 	var news []plan.Record
 	for _, rec := range records {
 		story := stories[rec.Value("sys_id")]
-		if story != nil && story.Link.MMD != "" && (story.Link.Rev == rec.Value("sys_mod_count") || !story.Link.Ended.IsZero()) {
+		if story != nil && story.Link.Rev == rec.Value("sys_mod_count") && (story.Link.MMD != "" || story.Link.ByHand) {
 			continue
 		}
-		news = append(news, plan.Record{Table: t.name, Row: row(rec), Seen: seen})
+		news = append(news, plan.Record{Table: t.name, Row: row(rec), Seen: seen, Unsure: p.early(t, rec, seen)})
 	}
 	if err := p.complete(ctx, t, news, stories, report); err != nil {
 		return err
@@ -175,7 +175,7 @@ func (p *Poller) observe(ctx context.Context, t table, records []itsm.Record, cr
 	if promise.Empty() {
 		return nil
 	}
-	added, err := p.Ledger.Promise(ctx, promise)
+	added, err := p.promise(ctx, promise)
 	for _, key := range added {
 		if rule, ok := rules[key]; ok && creates != nil {
 			creates[rule]++
@@ -184,16 +184,31 @@ func (p *Poller) observe(ctx context.Context, t table, records []itsm.Record, cr
 	return err
 }
 
+// early says that a record was read so soon after it moved that its journal may
+// not show all of it yet: it is read again with the next poll, since the cursor
+// stays one lag behind.
+func (p *Poller) early(t table, rec itsm.Record, seen time.Time) bool {
+	offset, known := p.Desk.Clock()
+	moved, err := time.Parse(time.DateTime, rec.Value("sys_updated_on"))
+	return len(t.journals) > 0 && known && err == nil && seen.Add(offset).Sub(moved) < lag
+}
+
 // decide plans one record: a linked one for its link, another one for the first
 // rule that takes it.
 func (p *Poller) decide(rec plan.Record, story *plan.Story, report *Report) plan.Promise {
-	if story != nil && story.Link.MMD != "" {
+	if story != nil && story.Link.MMD != "" && story.Link.Ended.IsZero() {
 		if rule := p.Planner.Rules.Ticket(story.Link.Rule); rule != nil {
 			return p.Planner.LinkedRecord(rule, *story, rec)
 		}
 		return plan.Promise{}
 	}
 	rule, why, _ := p.Planner.Match(rec.Table, rec.Row)
+	if story != nil && story.Link.MMD != "" {
+		if rule == nil || rec.Row["active"].Value == "false" {
+			return plan.Promise{} // closed, and quiet
+		}
+		return p.Planner.Reopened(rule, why, *story, rec)
+	}
 	if rule == nil {
 		report.skip(why)
 		if story != nil {
@@ -211,7 +226,7 @@ func (p *Poller) complete(ctx context.Context, t table, news []plan.Record, stor
 	for i := range news {
 		rec := &news[i]
 		story := stories[rec.ID()]
-		linked := story != nil && story.Link.MMD != ""
+		linked := story != nil && story.Link.MMD != "" && story.Link.Ended.IsZero()
 		if rule, _, _ := p.Planner.Match(rec.Table, rec.Row); !linked && rule == nil {
 			continue
 		}

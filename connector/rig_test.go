@@ -98,13 +98,14 @@ func (r *rig) start() {
 	}
 	planner := plan.Planner{
 		Rules: r.rules, Pair: plan.Pair{Host: "itsm.test", Tenant: simulator.Tenant}, NotesEvery: 30 * time.Second, NotesMax: 15 * time.Minute, Settle: r.settle,
+		EndAfter: 7 * 24 * time.Hour, NotesPerHour: 100,
 	}
 	log := slog.New(slog.DiscardHandler)
 	r.loop = &connector.Connector{
 		Now: time.Now, Log: log,
 		Poller: connector.Poller{
 			Desk: desk, Tickets: vendor.Tickets, Elevations: vendor.Elevations, Ledger: ledger, Planner: planner, FullScan: time.Hour,
-			Creates: r.creates, Readers: 4, Log: log, Now: time.Now,
+			Creates: r.creates, Timing: plan.Timing{Budget: time.Minute, Settle: r.settle}, Readers: 4, Log: log, Now: time.Now,
 		},
 		Sender: connector.Sender{
 			Desk: desk, DeskWriter: desk, Tickets: vendor.Tickets, TicketWriter: vendor.Tickets, Elevations: vendor.Elevations, ElevationWriter: vendor.Elevations,

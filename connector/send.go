@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +31,8 @@ type Sender struct {
 	Fresh time.Duration
 	Log   *slog.Logger
 	Now   func() time.Time
+
+	breaker breaker
 }
 
 // Send sends until nothing is due: links in parallel, ops of one link in order.
@@ -38,6 +41,7 @@ func (s *Sender) Send(ctx context.Context, report *Report) error {
 	if err := pass.holds(ctx); err != nil {
 		return err
 	}
+	pass.try(ctx)
 	for ctx.Err() == nil {
 		due, err := s.Ledger.Due(ctx, s.Now())
 		if err != nil {
@@ -61,7 +65,7 @@ type pass struct {
 	// begun bounds how many ops are begun ahead of a free place on their side,
 	// slots how many calls are in flight there.
 	begun, slots map[plan.Side]chan struct{}
-	held         map[string]bool
+	held         []plan.Hold
 	// timing is the sender's, with the lag that was measured.
 	timing plan.Timing
 	fresh  *freshRows
@@ -83,7 +87,7 @@ const strikesOut = 3
 func (s *Sender) newPass(report *Report) *pass {
 	p := &pass{
 		Sender: s, report: report, begun: map[plan.Side]chan struct{}{}, slots: map[plan.Side]chan struct{}{},
-		tried: map[string]bool{}, strikes: map[plan.Side]int{}, held: map[string]bool{},
+		tried: map[string]bool{}, strikes: map[plan.Side]int{},
 		fresh: &freshRows{rows: map[string]plan.Record{}}, timing: s.Timing,
 	}
 	for _, side := range []plan.Side{plan.ITSM, plan.MMD} {
@@ -101,8 +105,9 @@ func (p *pass) holds(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read which rules are held: %w", err)
 	}
-	for _, h := range holds {
-		p.held[h.Rule] = true
+	p.held = holds
+	if p.Planner.Aged, err = aged(ctx, p.Ledger); err != nil {
+		return fmt.Errorf("read how old the ledger is: %w", err)
 	}
 	lag, err := p.Ledger.Meta(ctx, metaLag)
 	if err != nil {
@@ -231,7 +236,12 @@ func (p *pass) standIn(ctx context.Context, story plan.Story) (bool, error) {
 func (p *pass) stopped(op plan.Op) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return (op.Kind.Creates() && op.State == plan.Promised && p.held[op.Rule]) || p.strikes[op.Kind.Side()] >= strikesOut
+	return p.isHeld(op) || p.breaker.paused(op.Kind.Side(), p.Now()) || p.strikes[op.Kind.Side()] >= strikesOut
+}
+
+// isHeld says that a hold stops an op.
+func (p *pass) isHeld(op plan.Op) bool {
+	return slices.ContainsFunc(p.held, func(h plan.Hold) bool { return h.Stops(op) })
 }
 
 func (p *pass) story(ctx context.Context, id string) (plan.Story, error) {
@@ -307,6 +317,9 @@ func (p *pass) call(ctx context.Context, link plan.Link, op plan.Op) result {
 // sends: what the ledger does not know must not go on.
 func (p *pass) settle(ctx context.Context, link plan.Link, op plan.Op, r result) (followed bool, err error) {
 	p.count(op, r)
+	if err := p.broken(context.WithoutCancel(ctx), op, &r); err != nil {
+		return true, err
+	}
 	after := p.timing.After(op, r.reply)
 	follow := plan.Promise{At: r.reply.At}
 	if after.State == plan.Done {

@@ -85,7 +85,7 @@ func (p *Poller) openTasks(ctx context.Context, rule *mapping.ElevationRule, ask
 			promise.Add(p.Planner.LinkedTask(rule, *story, plan.Task{Gone: true, Record: plan.Record{Seen: promise.At}}))
 		}
 	}
-	_, err = p.Ledger.Promise(ctx, promise)
+	_, err = p.promise(ctx, promise)
 	return err
 }
 
@@ -120,7 +120,7 @@ func (p *Poller) observeTasks(ctx context.Context, rule *mapping.ElevationRule, 
 	if promise.Empty() {
 		return nil
 	}
-	_, err = p.Ledger.Promise(ctx, promise)
+	_, err = p.promise(ctx, promise)
 	return err
 }
 
@@ -187,7 +187,7 @@ func (p *Poller) elevations(ctx context.Context, _ *Report) error {
 		delete(open, e.ID)
 		if rule := p.Planner.Rules.Elevation(story.Link.Rule); rule != nil && (!e.Closed.IsZero() || e.IsDeleted) {
 			closed := p.Planner.Closed(rule, story.Link, "not by this bridge", p.Now())
-			if _, err := p.Ledger.Promise(ctx, closed); err != nil {
+			if _, err := p.promise(ctx, closed); err != nil {
 				return err
 			}
 		}

@@ -137,7 +137,7 @@ func (p *Poller) notice(ctx context.Context, id, text string) error {
 			return nil
 		}
 		link.Notice = text
-		_, err := p.Ledger.Promise(ctx, plan.Promise{Links: []plan.Link{link}, At: p.Now()})
+		_, err := p.promise(ctx, plan.Promise{Links: []plan.Link{link}, At: p.Now()})
 		return err
 	}
 	return nil
@@ -210,7 +210,7 @@ func (p *Poller) twin(ctx context.Context, id, twin string) error {
 			return nil
 		}
 		link.Twins = append(link.Twins, twin)
-		_, err := p.Ledger.Promise(ctx, plan.Promise{Links: []plan.Link{link}, At: p.Now()})
+		_, err := p.promise(ctx, plan.Promise{Links: []plan.Link{link}, At: p.Now()})
 		return err
 	}
 	return nil
@@ -266,7 +266,7 @@ func (p *Poller) turn(ctx context.Context, t table, changes []change, report *Re
 	if promise.Empty() {
 		return nil
 	}
-	_, err = p.Ledger.Promise(ctx, promise)
+	_, err = p.promise(ctx, promise)
 	return err
 }
 

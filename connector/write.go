@@ -24,6 +24,8 @@ type result struct {
 	ticket *plan.Ticket
 	// after is the record as the reply shows it.
 	after mapping.Row
+	// err is what the side answered, if it was no success.
+	err error
 	// credentials is the error when they were refused.
 	credentials error
 	// peculiar says that a refusal is about this one object, not about the side.
@@ -167,7 +169,7 @@ func (p *pass) impossible(reason string) result {
 
 // failed turns a side's error into a reply: its outcome is the client's word.
 func (p *pass) failed(err error) result {
-	r := result{reply: plan.Reply{Reason: err.Error(), After: rest.RetryAfter(err), At: p.Now()}}
+	r := result{err: err, reply: plan.Reply{Reason: err.Error(), After: rest.RetryAfter(err), At: p.Now()}}
 	switch rest.OutcomeOf(err) {
 	case rest.Refused:
 		r.reply.Outcome = plan.WasRefused

@@ -1,0 +1,162 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"bridge/mmd"
+	"bridge/plan"
+)
+
+// ErrLost says that the ledger knows nothing, and that the vendor shows what this
+// bridge made: a ledger was lost, and nothing is sent with an empty one.
+var ErrLost = errors.New("the ledger is empty and the vendor shows tickets that carry this bridge's mark: bridge relink rebuilds it, and sends nothing while it does")
+
+// clockGap is how long a process may have slept before it looks again whether its
+// ledger is the newest.
+const clockGap = time.Hour
+
+// metaAged is where the ledger keeps until when it may have forgotten what was done.
+const metaAged = "aged"
+
+// metaRelink is there while a relink is not finished.
+const metaRelink = "relink"
+
+// aged reads until when the ledger may have forgotten what was done.
+func aged(ctx context.Context, ledger Ledger) (time.Time, error) {
+	text, err := ledger.Meta(ctx, metaAged)
+	if err != nil || text == "" {
+		return time.Time{}, err
+	}
+	return time.Parse(time.RFC3339Nano, text)
+}
+
+// prove looks, before anything is sent, whether the vendor shows something of ours
+// that the ledger does not know: it was set back then.
+//
+//	ledger     the vendor shows                       result
+//	empty      none of our marks                      it is new
+//	empty      our marks                              ErrLost: relink
+//	not empty  our marks that it knows as sent        it is whole
+//	not empty  a mark that it does not know as sent   it was set back: what is owed is looked for first
+func (p *Poller) prove(ctx context.Context) error {
+	unfinished, err := p.Ledger.Meta(ctx, metaRelink)
+	if err != nil {
+		return err
+	}
+	if unfinished != "" {
+		return errors.New("bridge relink was not finished: run it again")
+	}
+	newest, empty, err := p.newest(ctx)
+	if err != nil {
+		return err
+	}
+	marks, err := p.marksSince(ctx, newest)
+	if err != nil || len(marks) == 0 {
+		return err
+	}
+	if empty {
+		return ErrLost
+	}
+	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{Marks: keys(marks)}) {
+		if err != nil {
+			return err
+		}
+		if op.Attempt > 0 || op.State == plan.Unknown {
+			delete(marks, op.Mark)
+		}
+	}
+	for mark, id := range marks {
+		p.Log.LogAttrs(ctx, slog.LevelError, "the ledger was set back: the vendor shows what it does not know", slog.String("mark", mark), slog.String("id", id))
+		return p.setBack(ctx)
+	}
+	return nil
+}
+
+// newest is when the newest link that the ledger knows was made.
+func (p *Poller) newest(ctx context.Context) (newest time.Time, empty bool, err error) {
+	empty = true
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{}) {
+		if err != nil {
+			return newest, false, err
+		}
+		empty = false
+		if link.Linked.After(newest) {
+			newest = link.Linked
+		}
+	}
+	return newest, empty, nil
+}
+
+// marksSince lists what carries this bridge's mark, newest first, back to a time.
+func (p *Poller) marksSince(ctx context.Context, since time.Time) (map[string]string, error) {
+	marks := map[string]string{}
+	if !since.IsZero() {
+		since = since.Add(-skew)
+	}
+	if len(p.Planner.Rules.Tickets) > 0 {
+		for t, err := range p.Tickets.List(ctx, mmd.ListOptions{OrderBy: "createdDateTime desc"}) {
+			if err != nil {
+				return nil, &sideError{fmt.Errorf("look whether the ledger is the newest: %w", err)}
+			}
+			if mark := plan.MarkOf(t.Description); p.Planner.Pair.Owns(mark) {
+				marks[mark] = t.ID
+			}
+			if t.Created.Before(since) {
+				break
+			}
+		}
+	}
+	if len(p.Planner.Rules.Elevations) > 0 {
+		for e, err := range p.Elevations.List(ctx, mmd.ListOptions{}) {
+			if err != nil {
+				return nil, &sideError{fmt.Errorf("look whether the ledger is the newest: %w", err)}
+			}
+			if mark := plan.MarkOf(e.PlanOfAction); p.Planner.Pair.Owns(mark) && e.Created.After(since) {
+				marks[mark] = e.ID
+			}
+		}
+	}
+	return marks, nil
+}
+
+// setBack writes down that the ledger was set back, and makes what it owes unknown.
+func (p *Poller) setBack(ctx context.Context) error {
+	now := p.Now()
+	if err := p.Ledger.SetMeta(ctx, metaAged, now.Format(time.RFC3339Nano)); err != nil {
+		return err
+	}
+	p.Planner.Aged = now
+	var owed []plan.Op
+	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{States: []plan.State{plan.Promised}}) {
+		if err != nil {
+			return err
+		}
+		owed = append(owed, op)
+	}
+	for _, op := range p.Planner.Doubted(owed, p.Timing, now) {
+		if op.State != plan.Unknown {
+			continue
+		}
+		if _, err := p.Ledger.Settle(ctx, op, plan.Promise{At: now}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// promise writes what was decided. What a lost ledger may have done is looked for
+// before it is sent; what runs away is held first.
+func (p *Poller) promise(ctx context.Context, promise plan.Promise) ([]string, error) {
+	for _, h := range promise.Holds {
+		if err := p.Ledger.Hold(ctx, h); err != nil {
+			return nil, err
+		}
+	}
+	promise.Holds = nil
+	promise.Ops = p.Planner.Doubted(promise.Ops, p.Timing, p.Now())
+	return p.Ledger.Promise(ctx, promise)
+}

@@ -1,0 +1,233 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"bridge/itsm"
+	"bridge/mmd"
+	"bridge/plan"
+	"bridge/rest"
+)
+
+// alike is how many links in a row have to meet the same before it is not theirs.
+const alike = 3
+
+// The pauses of a side that seems to have lost a right.
+const (
+	firstPause = time.Minute
+	lastPause  = 15 * time.Minute
+)
+
+// breaker tells what is wrong with one record from what is wrong with all: a right
+// that was lost pauses its side, a policy that refuses every record of a rule holds
+// the rule. It remembers across passes.
+//
+//	three links in a row meet             result
+//	401, 403 for access, 404              the side pauses for 1, 2, 4 … 15 minutes, then one read tries it
+//	the same policy, business rule, 400   the rule is held for a person
+type breaker struct {
+	mu    sync.Mutex
+	sides map[plan.Side]*pause
+	rules map[string]*streak
+}
+
+// streak is the ops of different links that met the same in a row.
+type streak struct {
+	what string
+	ops  map[string]string // link -> op
+}
+
+// pause is how a side stands: until when it is left alone, and for how long the next time.
+type pause struct {
+	streak streak
+	until  time.Time
+	wait   time.Duration
+}
+
+// right says that an error may be a lost right, in words that count as alike.
+func right(err error) bool {
+	switch statusOf(err) {
+	case http.StatusUnauthorized, http.StatusNotFound:
+		return true
+	case http.StatusForbidden:
+		return !errors.Is(err, itsm.ErrPolicy) && !errors.Is(err, itsm.ErrRule) && !errors.Is(err, mmd.ErrTooManyOpen)
+	}
+	return false
+}
+
+// policy names a refusal that a whole rule may meet; empty: it is none.
+func policy(err error) string {
+	e, ok := errors.AsType[*rest.Error](err)
+	switch {
+	case !ok:
+		return ""
+	case errors.Is(err, itsm.ErrPolicy):
+		return "a data policy"
+	case errors.Is(err, itsm.ErrRule):
+		return "a business rule"
+	case e.Status == http.StatusBadRequest:
+		return "400 " + e.Code
+	}
+	return ""
+}
+
+// add counts one more; another kind of refusal starts anew. It gives the ops when
+// there are enough.
+func (s *streak) add(what string, op plan.Op) []string {
+	if s.what != what || s.ops == nil {
+		s.what, s.ops = what, map[string]string{}
+	}
+	s.ops[op.Link] = op.Key
+	if len(s.ops) < alike {
+		return nil
+	}
+	var keys []string
+	for _, key := range s.ops {
+		keys = append(keys, key)
+	}
+	s.ops = nil
+	return keys
+}
+
+// heard takes in how a call ended. It gives the ops that were refused for a right
+// that their side seems to have lost, and the hold of a rule that is refused.
+func (b *breaker) heard(op plan.Op, err error, now time.Time) (lost []string, hold *plan.Hold) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	side := b.side(op.Kind.Side())
+	if err == nil {
+		side.streak.ops, side.wait = nil, 0
+		delete(b.rules, op.Rule)
+		return nil, nil
+	}
+	status := statusOf(err)
+	if right(err) && (op.Attempt <= 1 || status == http.StatusUnauthorized) { // tried again after a pause, it is the record's own
+		if lost = side.streak.add("right", op); lost != nil {
+			side.wait = min(max(2*side.wait, firstPause), lastPause)
+			side.until = now.Add(side.wait)
+		}
+		return lost, nil
+	}
+	what := policy(err)
+	if what == "" {
+		return nil, nil
+	}
+	if b.rules == nil {
+		b.rules = map[string]*streak{}
+	}
+	if b.rules[op.Rule] == nil {
+		b.rules[op.Rule] = &streak{}
+	}
+	if b.rules[op.Rule].add(what, op) == nil {
+		return nil, nil
+	}
+	return nil, &plan.Hold{Rule: op.Rule, What: plan.HoldsAll, Since: now, Reason: fmt.Sprintf(
+		"%d records in a row were refused alike: %v. Set right what refuses them, then bridge resume %s, and bridge retry those that are parked", alike, err, op.Rule)}
+}
+
+func (b *breaker) side(side plan.Side) *pause {
+	if b.sides == nil {
+		b.sides = map[plan.Side]*pause{}
+	}
+	if b.sides[side] == nil {
+		b.sides[side] = &pause{}
+	}
+	return b.sides[side]
+}
+
+// paused says that a side is left alone now.
+func (b *breaker) paused(side plan.Side, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return now.Before(b.side(side).until)
+}
+
+// waited gives the sides whose pause is over and that nobody has tried since.
+func (b *breaker) waited(now time.Time) []plan.Side {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []plan.Side
+	for _, side := range []plan.Side{plan.ITSM, plan.MMD} {
+		if p := b.side(side); !p.until.IsZero() && !now.Before(p.until) {
+			out = append(out, side)
+		}
+	}
+	return out
+}
+
+// tried takes in what the one read of a paused side showed.
+func (b *breaker) tried(side plan.Side, err error, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.side(side)
+	p.until = time.Time{}
+	if err != nil {
+		p.wait = min(max(2*p.wait, firstPause), lastPause)
+		p.until = now.Add(p.wait)
+	}
+}
+
+// try reads once from each side whose pause is over: one that still refuses is left
+// alone for twice as long.
+func (p *pass) try(ctx context.Context) {
+	for _, side := range p.breaker.waited(p.Now()) {
+		err := p.oneRead(ctx, side)
+		p.breaker.tried(side, err, p.Now())
+		p.Log.LogAttrs(ctx, slog.LevelWarn, "a side that was paused was tried with one read", slog.String("side", string(side)), slog.Any("error", err))
+	}
+}
+
+func (p *pass) oneRead(ctx context.Context, side plan.Side) error {
+	if side == plan.MMD {
+		for _, err := range p.Tickets.List(ctx, mmd.ListOptions{Top: 1}) {
+			return err
+		}
+		return nil
+	}
+	for _, rule := range p.Planner.Rules.Tickets {
+		for _, err := range p.Desk.Changes(ctx, itsm.Ask{Table: rule.Table, Query: rule.Query.String(), Fields: []string{"sys_id", "sys_updated_on"}}, p.Now()) {
+			return err
+		}
+	}
+	return nil
+}
+
+// broken takes in how a write ended, before it is settled: what a lost right
+// refused waits with its side instead of being parked.
+func (p *pass) broken(ctx context.Context, op plan.Op, r *result) error {
+	lost, hold := p.breaker.heard(op, r.err, p.Now())
+	if hold != nil {
+		if err := p.Ledger.Hold(ctx, *hold); err != nil {
+			return fmt.Errorf("hold rule %s: %w", hold.Rule, err)
+		}
+		p.mu.Lock()
+		p.held = append(p.held, *hold)
+		p.report.Held = append(p.report.Held, *hold)
+		p.mu.Unlock()
+	}
+	if lost == nil {
+		return nil
+	}
+	r.reply.Outcome, r.reply.After = plan.WasRefused, firstPause
+	reason := fmt.Sprintf("the %s side refused %d records in a row: it seems to have lost a right, and is tried again by itself (%s)", op.Kind.Side(), alike, r.reply.Reason)
+	r.reply.Reason = reason
+	p.mu.Lock()
+	p.report.Unread = append(p.report.Unread, reason)
+	p.mu.Unlock()
+	for other, err := range p.Ledger.Ops(ctx, plan.OpQuery{Keys: lost, States: []plan.State{plan.Parked}}) {
+		if err != nil {
+			return err
+		}
+		other.State, other.Due, other.Reason = plan.Promised, p.Now().Add(firstPause), reason
+		if _, err := p.Ledger.Settle(ctx, other, plan.Promise{At: p.Now()}); err != nil && !errors.Is(err, plan.ErrStale) {
+			return err
+		}
+	}
+	return nil
+}
