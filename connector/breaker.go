@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,10 +38,10 @@ type breaker struct {
 	rules map[string]*streak
 }
 
-// streak is the ops of different links that met the same in a row.
+// streak is the links that met the same in a row.
 type streak struct {
-	what string
-	ops  map[string]string // link -> op
+	what  string
+	links map[string]bool
 }
 
 // pause is how a side stands: until when it is left alone, and for how long the next time.
@@ -53,8 +54,10 @@ type pause struct {
 // right says that an error may be a lost right, in words that count as alike.
 func right(err error) bool {
 	switch statusOf(err) {
-	case http.StatusUnauthorized, http.StatusNotFound:
+	case http.StatusUnauthorized:
 		return true
+	case http.StatusNotFound:
+		return !errors.Is(err, mmd.ErrNoDevice)
 	case http.StatusForbidden:
 		return !errors.Is(err, itsm.ErrPolicy) && !errors.Is(err, itsm.ErrRule) && !errors.Is(err, mmd.ErrTooManyOpen)
 	}
@@ -77,46 +80,45 @@ func policy(err error) string {
 	return ""
 }
 
-// add counts one more; another kind of refusal starts anew. It gives the ops when
+// add counts one more link; another kind of refusal starts anew. It says when
 // there are enough.
-func (s *streak) add(what string, op plan.Op) []string {
-	if s.what != what || s.ops == nil {
-		s.what, s.ops = what, map[string]string{}
+func (s *streak) add(what string, op plan.Op) bool {
+	if s.what != what || s.links == nil {
+		s.what, s.links = what, map[string]bool{}
 	}
-	s.ops[op.Link] = op.Key
-	if len(s.ops) < alike {
-		return nil
-	}
-	var keys []string
-	for _, key := range s.ops {
-		keys = append(keys, key)
-	}
-	s.ops = nil
-	return keys
+	s.links[op.Link] = true
+	return len(s.links) >= alike
 }
 
-// heard takes in how a call ended. It gives the ops that were refused for a right
-// that their side seems to have lost, and the hold of a rule that is refused.
-func (b *breaker) heard(op plan.Op, err error, now time.Time) (lost []string, hold *plan.Hold) {
+// heard takes in how a call ended. wait says that it is not the record's own fault
+// as far as can be known, and for how long to wait; a hold stops its rule.
+//
+//	refused for a right   its side                   result
+//	the first time        any                        tried again after a minute
+//	again                 has taken no write since   tried again after the pause
+//	again                 takes others' writes       the record's own: parked
+func (b *breaker) heard(op plan.Op, err error, now time.Time) (wait time.Duration, hold *plan.Hold) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	side := b.side(op.Kind.Side())
 	if err == nil {
-		side.streak.ops, side.wait = nil, 0
+		side.streak.links, side.wait = nil, 0
 		delete(b.rules, op.Rule)
-		return nil, nil
+		return 0, nil
 	}
-	status := statusOf(err)
-	if right(err) && (op.Attempt <= 1 || status == http.StatusUnauthorized) { // tried again after a pause, it is the record's own
-		if lost = side.streak.add("right", op); lost != nil {
+	if right(err) {
+		if side.streak.add("right", op) && !now.Before(side.until) {
 			side.wait = min(max(2*side.wait, firstPause), lastPause)
 			side.until = now.Add(side.wait)
 		}
-		return lost, nil
+		if op.Attempt <= 1 {
+			return max(side.wait, firstPause), nil
+		}
+		return side.wait, nil
 	}
 	what := policy(err)
 	if what == "" {
-		return nil, nil
+		return 0, nil
 	}
 	if b.rules == nil {
 		b.rules = map[string]*streak{}
@@ -124,10 +126,10 @@ func (b *breaker) heard(op plan.Op, err error, now time.Time) (lost []string, ho
 	if b.rules[op.Rule] == nil {
 		b.rules[op.Rule] = &streak{}
 	}
-	if b.rules[op.Rule].add(what, op) == nil {
-		return nil, nil
+	if !b.rules[op.Rule].add(what, op) {
+		return 0, nil
 	}
-	return nil, &plan.Hold{Rule: op.Rule, What: plan.HoldsAll, Since: now, Reason: fmt.Sprintf(
+	return 0, &plan.Hold{Rule: op.Rule, What: plan.HoldsAll, Since: now, Reason: fmt.Sprintf(
 		"%d records in a row were refused alike: %v. Set right what refuses them, then bridge resume %s, and bridge retry those that are parked", alike, err, op.Rule)}
 }
 
@@ -198,10 +200,10 @@ func (p *pass) oneRead(ctx context.Context, side plan.Side) error {
 	return nil
 }
 
-// broken takes in how a write ended, before it is settled: what a lost right
-// refused waits with its side instead of being parked.
+// broken takes in how a write ended, before it is settled: what a lost right may
+// have refused waits instead of being parked.
 func (p *pass) broken(ctx context.Context, op plan.Op, r *result) error {
-	lost, hold := p.breaker.heard(op, r.err, p.Now())
+	wait, hold := p.breaker.heard(op, r.err, p.Now())
 	if hold != nil {
 		if err := p.Ledger.Hold(ctx, *hold); err != nil {
 			return fmt.Errorf("hold rule %s: %w", hold.Rule, err)
@@ -211,23 +213,18 @@ func (p *pass) broken(ctx context.Context, op plan.Op, r *result) error {
 		p.report.Held = append(p.report.Held, *hold)
 		p.mu.Unlock()
 	}
-	if lost == nil {
+	if wait == 0 {
 		return nil
 	}
-	r.reply.Outcome, r.reply.After = plan.WasRefused, firstPause
-	reason := fmt.Sprintf("the %s side refused %d records in a row: it seems to have lost a right, and is tried again by itself (%s)", op.Kind.Side(), alike, r.reply.Reason)
-	r.reply.Reason = reason
-	p.mu.Lock()
-	p.report.Unread = append(p.report.Unread, reason)
-	p.mu.Unlock()
-	for other, err := range p.Ledger.Ops(ctx, plan.OpQuery{Keys: lost, States: []plan.State{plan.Parked}}) {
-		if err != nil {
-			return err
+	r.reply.Outcome, r.reply.After = plan.WasRefused, max(r.reply.After, wait)
+	if p.breaker.paused(op.Kind.Side(), p.Now()) {
+		paused := fmt.Sprintf("the %s side refused %d records in a row: it seems to have lost a right, and is tried again by itself", op.Kind.Side(), alike)
+		r.reply.Reason = paused + ": " + r.reply.Reason
+		p.mu.Lock()
+		if !slices.Contains(p.report.Unread, paused) {
+			p.report.Unread = append(p.report.Unread, paused)
 		}
-		other.State, other.Due, other.Reason = plan.Promised, p.Now().Add(firstPause), reason
-		if _, err := p.Ledger.Settle(ctx, other, plan.Promise{At: p.Now()}); err != nil && !errors.Is(err, plan.ErrStale) {
-			return err
-		}
+		p.mu.Unlock()
 	}
 	return nil
 }

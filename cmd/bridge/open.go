@@ -150,18 +150,20 @@ func (a *app) wire(b *bridge) *connector.Connector {
 	planner := plan.Planner{
 		Rules: b.rules, Pair: plan.Pair{Host: cfg.ITSM.URL.Hostname(), Tenant: cfg.MMD.Tenant},
 		NotesEvery: cfg.Poll.Interval, NotesMax: cfg.Poll.NotesMaxInterval, Settle: cfg.Send.Settle,
+		EndAfter: cfg.Links.EndAfter, NotesPerHour: cfg.Limits.NotesPerHour,
 	}
+	timing := plan.Timing{Budget: cfg.Send.Budget, Settle: cfg.Send.Settle}
 	return &connector.Connector{
 		Now: a.now, Log: a.log,
 		Poller: connector.Poller{
 			Desk: b.desk, Tickets: b.vendor.Tickets, Elevations: b.vendor.Elevations, Ledger: b.ledger, Planner: planner,
-			FullScan: cfg.Poll.FullScan, Creates: cfg.Limits.Creates, Readers: cfg.Send.MMD, Log: a.log, Now: a.now,
+			FullScan: cfg.Poll.FullScan, Creates: cfg.Limits.Creates, Readers: cfg.Send.MMD, Timing: timing, Log: a.log, Now: a.now,
 		},
 		Sender: connector.Sender{
 			Desk: b.desk, DeskWriter: b.desk,
 			Tickets: b.vendor.Tickets, TicketWriter: b.vendor.Tickets, Elevations: b.vendor.Elevations, ElevationWriter: b.vendor.Elevations,
 			Ledger: b.ledger, Planner: planner,
-			Timing:      plan.Timing{Budget: cfg.Send.Budget, Settle: cfg.Send.Settle},
+			Timing:      timing,
 			Concurrency: map[plan.Side]int{plan.ITSM: cfg.Send.ITSM, plan.MMD: cfg.Send.MMD},
 			Fresh:       cfg.Send.Fresh, Log: a.log, Now: a.now,
 		},

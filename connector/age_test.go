@@ -1,0 +1,161 @@
+package connector_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bridge/plan"
+	"bridge/store"
+)
+
+// copyOf fills a new ledger with all that another one knows now.
+func copyOf(t *testing.T, from *store.Ledger) *store.Ledger {
+	t.Helper()
+	to, err := store.Open(t.Context(), store.Config{URL: "sqlite::memory:", Worker: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := plan.Promise{At: time.Now()}
+	var ids []string
+	for link, err := range from.Links(t.Context(), plan.LinkQuery{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, link.ID)
+		link.Version = 0
+		p.Links = append(p.Links, link)
+	}
+	for op, err := range from.Ops(t.Context(), plan.OpQuery{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Ops = append(p.Ops, op)
+	}
+	if p.Notes, err = from.Notes(t.Context(), ids); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := to.Promise(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// setBack puts an older ledger in the place of the rig's.
+func (r *rig) setBack(to *store.Ledger) {
+	r.Helper()
+	old := r.ledger
+	r.ledger = to
+	if err := old.Close(); err != nil {
+		r.Fatal(err)
+	}
+	r.start()
+}
+
+func TestALedgerThatWasSetBackSendsNothingTwiceAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		older := r.world.Incident(r.users, "An older one", nil)
+		r.rest()
+		backup := copyOf(t, r.ledger)
+		newer := r.world.Incident(r.users, "A newer one", nil)
+		r.world.ITSM.Comment("incident", newer, "ada.byron", "Please help.")
+		r.world.ITSM.Comment("incident", older, "ada.byron", "And with this one.")
+		task, item := r.world.Task(r.users, newer)
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.rest()
+		r.world.MMD.AddNote(r.ticketOf(newer).ID, "vera@vendor.example", "On it.")
+		r.world.MMD.AddNote(r.ticketOf(older).ID, "vera@vendor.example", "This too.")
+		r.world.ITSM.Set("incident", older, map[string]string{"priority": "1", "impact": "1", "urgency": "1"})
+		r.rest()
+		wrote := map[string]int{}
+		for _, n := range r.world.ITSM.Journal(task, "work_notes") {
+			wrote[n.Text]++
+		}
+		told := len(r.told(r.ticketOf(older).ID))
+
+		r.setBack(backup)
+		r.world.ITSM.Comment("incident", newer, "ada.byron", "While it was down.")
+		time.Sleep(time.Second)
+		for range 3 {
+			time.Sleep(10 * time.Minute)
+			r.rest()
+		}
+		r.world.MMD.AddNote(r.ticketOf(newer).ID, "vera@vendor.example", "Done.")
+		time.Sleep(time.Hour)
+		r.rest()
+
+		count := map[string]int{}
+		for _, id := range []string{newer, older} {
+			for _, text := range append(r.told(r.ticketOf(id).ID), r.said(id)...) {
+				count[text]++
+			}
+		}
+		for _, text := range []string{"Please help.", "And with this one.", "While it was down.", "On it.", "This too.", "Done."} {
+			if count[text] != 1 {
+				t.Errorf("%q was passed on %d times\n%s", text, count[text], r.story())
+			}
+		}
+		if n := len(r.told(r.ticketOf(older).ID)); n != told {
+			t.Errorf("the older ticket has %d notes, it had %d: %q", n, told, r.told(r.ticketOf(older).ID))
+		}
+		if n := len(r.world.MMD.Elevations()); n != 1 {
+			t.Errorf("%d elevation requests, want one\n%s", n, r.story())
+		}
+		for _, n := range r.world.ITSM.Journal(task, "work_notes") {
+			wrote[n.Text]--
+		}
+		for text, left := range wrote {
+			if left != 0 {
+				t.Errorf("%q was said %d times more on the task", text, -left)
+			}
+		}
+		if c := r.counts(); c.Doubt+c.Twins+c.Vanished > 0 {
+			t.Errorf("%+v\n%s", c, r.story())
+		}
+	})
+}
+
+func TestALostLedgerIsRelinkedWithWhatIsClosedAndReassigned(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		closed := r.world.Incident(r.users, "A closed one", nil)
+		moved := r.world.Incident(r.users, "A reassigned one", nil)
+		quiet := r.world.Incident(r.users, "A quiet one", nil)
+		task, item := r.world.Task(r.users, quiet)
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.rest()
+		r.world.ITSM.Set("incident", closed, map[string]string{"state": "7"})
+		r.world.ITSM.Set("incident", moved, map[string]string{"assignment_group": ""})
+		r.rest()
+		stranger := r.world.MMD.AddTicket("INC0099999: gone", "INC0099999 · "+plan.Pair{Host: "itsm.test", Tenant: "x"}.Mark("a", plan.TicketCreate, "1", ""))
+		before := fmt.Sprint(r.world.MMD.Tickets(), r.world.MMD.Elevations())
+		r.lose()
+		found, err := r.loop.Poller.Relink(t.Context())
+		if err != nil || found.Tickets != 3 || found.Elevations != 1 || len(found.Strangers) != 0 {
+			t.Fatalf("%+v, %v (%s is another pair's)", found, err, stranger)
+		}
+		if after := fmt.Sprint(r.world.MMD.Tickets(), r.world.MMD.Elevations()); after != before {
+			t.Error("relink changed something")
+		}
+		if _, err := r.loop.Poller.Relink(t.Context()); err == nil || !strings.Contains(err.Error(), "knows links") {
+			t.Errorf("a second relink: %v", err)
+		}
+		r.rest()
+		r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3", "close_notes": "Driver installed."})
+		r.world.ITSM.Comment("incident", quiet, "ada.byron", "Thank you.")
+		time.Sleep(time.Hour)
+		r.rest()
+		if e := r.world.MMD.Elevations(); len(e) != 1 || e[0].Open || len(r.world.MMD.Tickets()) != 4 {
+			t.Errorf("elevations %+v, %d tickets\n%s", e, len(r.world.MMD.Tickets()), r.story())
+		}
+		if told := r.told(r.ticketOf(quiet).ID); !slices.Equal(told, []string{"Thank you."}) {
+			t.Errorf("the quiet one was told %q", told)
+		}
+	})
+}
