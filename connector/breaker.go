@@ -35,8 +35,11 @@ const (
 type breaker struct {
 	mu    sync.Mutex
 	sides map[plan.Side]*pause
+	// rules holds the streaks of each kind of write under each rule.
 	rules map[string]*streak
 }
+
+func kindOf(op plan.Op) string { return op.Rule + "/" + string(op.Kind) }
 
 // streak is the links that met the same in a row.
 type streak struct {
@@ -103,7 +106,7 @@ func (b *breaker) heard(op plan.Op, err error, now time.Time) (wait time.Duratio
 	side := b.side(op.Kind.Side())
 	if err == nil {
 		side.streak.links, side.wait = nil, 0
-		delete(b.rules, op.Rule)
+		delete(b.rules, kindOf(op))
 		return 0, nil
 	}
 	if right(err) {
@@ -123,10 +126,10 @@ func (b *breaker) heard(op plan.Op, err error, now time.Time) (wait time.Duratio
 	if b.rules == nil {
 		b.rules = map[string]*streak{}
 	}
-	if b.rules[op.Rule] == nil {
-		b.rules[op.Rule] = &streak{}
+	if b.rules[kindOf(op)] == nil {
+		b.rules[kindOf(op)] = &streak{}
 	}
-	if !b.rules[op.Rule].add(what, op) {
+	if !b.rules[kindOf(op)].add(what, op) {
 		return 0, nil
 	}
 	return 0, &plan.Hold{Rule: op.Rule, What: plan.HoldsAll, Since: now, Reason: fmt.Sprintf(

@@ -210,6 +210,8 @@ func (p *pass) follow(link plan.Link, op plan.Op, r result) plan.Promise {
 		rule := p.Planner.Rules.Elevation(op.Rule)
 		switch {
 		case rule == nil:
+		case done && op.Undo:
+			return p.Planner.Undone(rule, link, op, r.id, r.reply.At)
 		case done:
 			return p.Planner.Opened(rule, link, op, r.id, r.reply.At)
 		default:

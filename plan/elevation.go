@@ -159,6 +159,19 @@ func (p Planner) Opened(rule *mapping.ElevationRule, link Link, create Op, id st
 	return Promise{Links: []Link{link}, Ops: p.report(rule.Report, link, "opened", text+".", now), At: now}
 }
 
+// Undone says what follows from an elevation request that a person dropped and that
+// was opened all the same: it is closed.
+func (p Planner) Undone(rule *mapping.ElevationRule, link Link, create Op, id string, now time.Time) Promise {
+	out := p.Opened(rule, link, create, id, now)
+	generation := strconv.Itoa(link.Generation)
+	out.Ops = append(out.Ops, Op{
+		Key: key(ElevationClose, link.Record, generation), Link: link.ID, Rule: rule.Name, Kind: ElevationClose, State: Promised,
+		Why: "it was dropped by hand and opened all the same", Promised: now, Due: now, Fact: now,
+		Body: marshal(map[string]string{"actionsTaken": "Not wanted any more"}), Basis: Basis{Seen: now},
+	})
+	return out
+}
+
 // Refused says on the task that no elevation request could be opened.
 func (p Planner) Refused(rule *mapping.ElevationRule, link Link, reason string, now time.Time) Promise {
 	return Promise{Ops: p.report(rule.Report, link, "refused", "No elevation request was opened: "+reason, now), At: now}

@@ -53,7 +53,8 @@ func (p Planner) Reopened(rule *mapping.TicketRule, why string, story Story, rec
 	if rule.Reopen == "hold" {
 		link.Notice = text + " Its ticket " + link.MMD + " is resolved: a person decides."
 		said := p.report(rule.NotesTo.Field, link, "reopened", link.Notice+" Nothing is sent to the vendor.", rec.Seen)
-		return Promise{Links: []Link{link}, Ops: said, At: rec.Seen}
+		held := Hold{Rule: link.ID, What: HoldsReopened, Since: rec.Seen, Reason: link.Notice + " bridge resume " + rec.Number() + " lets its notes flow again"}
+		return Promise{Links: []Link{link}, Ops: said, Holds: []Hold{held}, At: rec.Seen}
 	}
 	link.Ended, link.EndedBy, link.Left, link.Notice = time.Time{}, "", time.Time{}, ""
 	told := p.event(&link, "reopened", text, rec.Seen)
@@ -129,4 +130,35 @@ func (p Planner) hold(rule *mapping.TicketRule, link *Link, held map[string]stri
 	slices.Sort(fresh)
 	link.Notice = fmt.Sprintf("both sides moved %v: nothing is set until they agree", fresh)
 	return p.report(rule.NotesTo.Field, *link, "held/"+strconv.Itoa(link.Base["ticket"].Turn), link.Notice+".", now)
+}
+
+// GoOn lets a link go on that was held, on a person's word.
+func GoOn(link Link, hold Hold) Link {
+	if hold.What == HoldsReopened {
+		link.Ended, link.EndedBy, link.Rev = time.Time{}, "", ""
+	}
+	return link
+}
+
+// Dropped cancels an op on a person's word. What was begun may have been done: it is
+// not sent again, but watched, and undone if it appears.
+//
+//	op                       result
+//	not begun, parked        cancelled
+//	in doubt                 cancelled: a person has looked
+//	unknown                  watched until absence counts, then cancelled
+//	begun                    refused: it is being sent
+//	ended                    refused
+func Dropped(op Op, reason string, now time.Time) (Op, error) {
+	switch op.State {
+	case Promised, Parked, Doubt:
+		op.State, op.Ended, op.Frozen, op.Reason = Cancelled, now, true, "dropped: "+reason
+	case Unknown:
+		op.Undo, op.Reason = true, "dropped: "+reason+"; it may have been done, and is undone if it appears"
+	case Begun:
+		return op, fmt.Errorf("%s is being sent right now: try again when it has ended", op.Key)
+	case Done, Superseded, Cancelled:
+		return op, fmt.Errorf("%s is %s already: %s", op.Key, op.State, op.Reason)
+	}
+	return op, nil
 }

@@ -116,6 +116,7 @@ type Look struct {
 //	no     yes   no      –                   unknown, looked for again
 //	no     yes   yes     one (not elevation) promised: sent once more
 //	no     yes   yes     two, or elevation   doubt: a person decides
+//	no     yes   yes     any, and dropped    cancelled: it was watched for long enough
 func (t Timing) Looked(op Op, look Look) Op {
 	op.Probes++
 	if op.Waits.IsZero() {
@@ -129,6 +130,10 @@ func (t Timing) Looked(op Op, look Look) Op {
 		op.Reason = "not found, but that proves nothing: " + look.Blind
 	case look.At.Before(op.Waits):
 		op.Reason = fmt.Sprintf("not found; absence counts from %s", op.Waits.UTC().Format(time.RFC3339))
+	case op.Undo:
+		op.State, op.Ended = Cancelled, look.At
+		op.Reason += "; it did not appear"
+		return op
 	case op.Attempt >= sends(op.Kind):
 		op.State, op.Due = Doubt, look.At
 		op.Reason = fmt.Sprintf("sent %d×, found never: look on the other side, then retry or drop it", op.Attempt)

@@ -92,8 +92,9 @@ type Hold struct {
 
 // What a hold stops, besides creates.
 const (
-	HoldsAll   = "all"
-	HoldsNotes = "notes"
+	HoldsAll      = "all"
+	HoldsNotes    = "notes"
+	HoldsReopened = "reopened"
 )
 
 // Stops says that an op is not to be sent while the hold stands. What was begun is
@@ -102,6 +103,8 @@ func (h Hold) Stops(op Op) bool {
 	switch {
 	case op.State != Promised:
 		return false
+	case h.What == HoldsReopened:
+		return false // nothing was promised
 	case h.What == HoldsNotes:
 		return h.Rule == op.Link && (op.Kind == TicketNote || op.Kind == RecordNote)
 	case h.Rule != op.Rule:

@@ -49,14 +49,13 @@ func opsNamed(ctx context.Context, ledger *store.Ledger, name string) ([]string,
 	if strings.Contains(name, "/") {
 		return []string{name}, nil
 	}
+	found, err := linksNamed(ctx, ledger, name)
+	if err != nil {
+		return nil, err
+	}
 	var links []string
-	for link, err := range ledger.Links(ctx, plan.LinkQuery{}) {
-		if err != nil {
-			return nil, err
-		}
-		if strings.EqualFold(link.Number, name) || link.Record == name || link.MMD == name {
-			links = append(links, link.ID)
-		}
+	for _, link := range found {
+		links = append(links, link.ID)
 	}
 	if len(links) == 0 {
 		return nil, &failure{code: exitUnable, err: fmt.Errorf("no link of %s in the ledger", name)}
@@ -74,14 +73,30 @@ func opsNamed(ctx context.Context, ledger *store.Ledger, name string) ([]string,
 	return keys, nil
 }
 
-// newResume lets through the creates of a rule that is held.
+// linksNamed finds the links of a record or ticket, by number or id.
+func linksNamed(ctx context.Context, ledger *store.Ledger, name string) ([]plan.Link, error) {
+	var out []plan.Link
+	for link, err := range ledger.Links(ctx, plan.LinkQuery{}) {
+		if err != nil {
+			return nil, err
+		}
+		if strings.EqualFold(link.Number, name) || link.Record == name || link.MMD == name {
+			out = append(out, link)
+		}
+	}
+	return out, nil
+}
+
+// newResume lets go on what is held: a rule, or the notes of a link.
 func newResume(a *app) *cobra.Command {
 	var accept int
 	cmd := &cobra.Command{
-		Use: "resume RULE --accept N", Short: "Let through the creates of a rule that is held", Args: cobra.ExactArgs(1),
+		Use: "resume RULE|NUMBER [--accept N]", Short: "Let go on what is held: a rule, or the notes of a record", Args: cobra.ExactArgs(1),
 		Long: "A rule that promised more creates in one cycle than limits.creates is held until a person accepts them.\n" +
-			"N is how many: if more are waiting now than were looked at, nothing is let through.",
-		Example: "  bridge plan\n  bridge resume incident --accept 4000",
+			"N is how many: if more are waiting now than were looked at, nothing is let through.\n" +
+			"A rule whose writes are refused one after the other, a record whose notes ran away, and one that was opened\n" +
+			"again under reopen: hold go on without a number.",
+		Example: "  bridge plan\n  bridge resume incident --accept 4000\n  bridge resume INC0012340",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ledger, err := a.openForReading(cmd.Context())
 			if err != nil {
@@ -92,21 +107,16 @@ func newResume(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&accept, "accept", 0, "how many creates are accepted")
-	cmd.MarkFlagRequired("accept") //nolint:errcheck,gosec // the flag is there
 	return cmd
 }
 
 func (a *app) resume(ctx context.Context, ledger *store.Ledger, rule string, accept int) error {
-	holds, err := ledger.Holds(ctx)
+	hold, err := heldBy(ctx, ledger, rule)
 	if err != nil {
 		return err
 	}
-	held := false
-	for _, h := range holds {
-		held = held || h.Rule == rule
-	}
-	if !held {
-		return &failure{code: exitUnable, err: fmt.Errorf("rule %s is not held", rule)}
+	if hold.What != "" {
+		return a.goOn(ctx, ledger, hold)
 	}
 	waiting := 0
 	for op, err := range ledger.Ops(ctx, plan.OpQuery{Rule: rule, Kinds: []plan.Kind{plan.TicketCreate}, States: []plan.State{plan.Promised}}) {

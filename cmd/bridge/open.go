@@ -98,7 +98,7 @@ func rulesOfLinks(ctx context.Context, rules *mapping.Rules, ledger *store.Ledge
 		}
 	}
 	for name, n := range gone {
-		return &failure{code: exitUsage, err: fmt.Errorf("rule %q has %d open links and is not in the rules file: add was: [%s] to the rule that takes them", name, n, name)}
+		return &failure{code: exitUsage, err: fmt.Errorf("rule %q has %d open links and is not in the rules file: add was: [%s] to the rule that takes them, or bridge end-rule %s", name, n, name, name)}
 	}
 	return nil
 }

@@ -114,9 +114,9 @@ func opNeed(op plan.Op, number string, now time.Time) (need, bool) {
 	n := need{Number: number, Op: op.Key, Kind: op.Kind, Reason: op.Reason, Since: op.Promised}
 	switch op.State { //nolint:exhaustive // ended ops are not owed
 	case plan.Parked:
-		n.What, n.Do = "PARKED", "bridge retry "+op.Key
+		n.What, n.Do = "PARKED", "bridge retry (or drop) "+op.Key
 	case plan.Doubt:
-		n.What, n.Do = "DOUBT", "bridge retry "+op.Key
+		n.What, n.Do = "DOUBT", "bridge retry (or drop) "+op.Key
 	case plan.Unknown, plan.Begun:
 		n.What, n.Due = "unknown", op.Due
 	default:
@@ -126,6 +126,19 @@ func opNeed(op plan.Op, number string, now time.Time) (need, bool) {
 		n.What, n.Due = "waiting", op.Due
 	}
 	return n, true
+}
+
+// holds names what a hold stops.
+func holds(h plan.Hold) string {
+	switch h.What {
+	case plan.HoldsNotes:
+		return "notes of a record"
+	case plan.HoldsReopened:
+		return "a reopened record"
+	case plan.HoldsAll:
+		return "rule " + h.Rule + ", all it sends,"
+	}
+	return "rule " + h.Rule
 }
 
 func (a *app) printStanding(s standing) {
@@ -140,7 +153,7 @@ func (a *app) printStanding(s standing) {
 		a.say("found  %d links with a twin ticket · %d with a vanished note\n", c.Twins, c.Vanished)
 	}
 	for _, h := range s.Holds {
-		a.say("HELD   rule %s since %s: %s\n", h.Rule, h.Since.UTC().Format(time.RFC3339), h.Reason)
+		a.say("HELD   %s since %s: %s\n", holds(h), h.Since.UTC().Format(time.RFC3339), h.Reason)
 	}
 	table := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
 	for _, n := range s.Needs {

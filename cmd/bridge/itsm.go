@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bridge/itsm"
+)
+
+// newITSM is the desk's table API by hand.
+func newITSM(a *app) *cobra.Command {
+	cmd := group("itsm", "The desk's tables by hand: get, list and count records")
+	cmd.Long = "Reads the desk's tables as the bridge's own user sees them, for admins and for scripts. Nothing is written."
+	cmd.Example = "  bridge itsm get incident INC0010001\n  bridge itsm list incident --query active=true --fields number,short_description"
+	cmd.AddCommand(newGet(a), newList(a), newCount(a))
+	return cmd
+}
+
+// asking is what the commands of the desk are asked for.
+type asking struct {
+	form, query string
+	fields      []string
+	limit       int
+	display     bool
+}
+
+func (q *asking) flags(cmd *cobra.Command) {
+	formFlag(cmd, &q.form)
+	cmd.Flags().StringSliceVar(&q.fields, "fields", nil, "which fields, by dotted path, such as number,caller_id.email")
+	cmd.Flags().BoolVar(&q.display, "display", false, "labels beside the raw values; a table shows the labels")
+}
+
+// check refuses what would be asked of another table than the one that is meant.
+func (q *asking) check(table string) error {
+	if err := formKnown(q.form); err != nil {
+		return err
+	}
+	if !regexp.MustCompile(`^[a-z0-9_]+$`).MatchString(table) {
+		return misused("%q is not the name of a table", table)
+	}
+	for _, f := range q.fields {
+		if !regexp.MustCompile(`^[a-z0-9_]+(\.[a-z0-9_]+)*$`).MatchString(f) {
+			return misused("--fields: %q is not the name of a field", f)
+		}
+	}
+	if strings.Contains(q.query, "javascript:") {
+		return misused("--query: the desk would run javascript: as a script")
+	}
+	if q.limit < 0 {
+		return misused("--limit is 0 or more")
+	}
+	return nil
+}
+
+func newGet(a *app) *cobra.Command {
+	var q asking
+	cmd := &cobra.Command{
+		Use: "get TABLE SYS_ID|NUMBER", Short: "One record", Args: cobra.ExactArgs(2),
+		Long: "Shows one record, by its sys_id or by its number. Without --fields, those that a rule is most often\n" +
+			"about; a field that the table does not have, or that may not be read, is left out by the desk.",
+		Example: "  bridge itsm get incident INC0010001\n  bridge itsm get incident INC0010001 --fields number,state,caller_id.email --display -o json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := q.check(args[0]); err != nil {
+				return err
+			}
+			b, err := a.sides()
+			if err != nil {
+				return err
+			}
+			row, err := b.record(cmd.Context(), q, args[0], args[1])
+			if err != nil {
+				return err
+			}
+			return a.showOne(q.form, recordObject(row, q, itsmDetails()))
+		},
+	}
+	q.flags(cmd)
+	return cmd
+}
+
+// itsmDetails are the fields of one record, where nobody says which.
+func itsmDetails() []string {
+	return []string{
+		"number", "short_description", "description", "state", "active", "approval", "priority", "impact", "urgency", "category", "subcategory",
+		"caller_id", "requested_for", "opened_by", "assigned_to", "assignment_group", "cmdb_ci", "parent", "request_item", "opened_at", "resolved_at",
+		"closed_at", "close_code", "close_notes", "correlation_id", "correlation_display", "name", "user_name", "email",
+		"sys_class_name", "sys_created_on", "sys_created_by", "sys_updated_on", "sys_updated_by", "sys_mod_count", "sys_id",
+	}
+}
+
+// itsmColumns are the fields of a list, where nobody says which.
+func itsmColumns() []string {
+	return []string{"number", "state", "priority", "short_description", "sys_updated_on", "sys_id"}
+}
+
+// record reads one record by its sys_id or by its number. A desk that drops the
+// condition answers with other records: they are passed over.
+func (b *bridge) record(ctx context.Context, q asking, table, name string) (itsm.Record, error) {
+	ask := itsm.Ask{Table: table, Fields: q.wanted(itsmDetails()), Display: q.display}
+	what := table + " " + name
+	if regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(name) {
+		row, err := b.desk.Get(ctx, ask, name)
+		return row, b.blame(err, what)
+	}
+	if !regexp.MustCompile(`^[A-Za-z0-9_-]+$`).MatchString(name) {
+		return nil, misused("%q is neither a sys_id nor a number", name)
+	}
+	ask.Query = "number=" + name
+	if !slices.Contains(ask.Fields, "number") {
+		ask.Fields = append(ask.Fields, "number")
+	}
+	var found []itsm.Record
+	for row, err := range b.desk.Changes(ctx, ask, time.Time{}) {
+		if err != nil {
+			return nil, b.blame(err, what)
+		}
+		if !strings.EqualFold(row.Value("number"), name) {
+			break // the condition was dropped: what follows is the whole table
+		}
+		found = append(found, row)
+	}
+	switch len(found) {
+	case 0:
+		return nil, b.blame(itsm.ErrNotFound, what)
+	case 1:
+		return found[0], nil
+	}
+	return nil, &failure{code: exitUnable, err: fmt.Errorf("%d records of %s are called %s: %s and %s among them", len(found), table, name, found[0].Value("sys_id"), found[1].Value("sys_id"))}
+}
+
+// wanted are the fields that are asked for.
+func (q *asking) wanted(unless []string) []string {
+	if len(q.fields) > 0 {
+		return slices.Clone(q.fields)
+	}
+	return unless
+}
+
+func newList(a *app) *cobra.Command {
+	var q asking
+	cmd := &cobra.Command{
+		Use: "list TABLE", Short: "Records that a query finds", Args: cobra.ExactArgs(1),
+		Long: "Lists the records that an encoded query finds, oldest change first unless the query has an ORDERBY. A desk\n" +
+			"leaves out a condition on a field that it does not know: bridge itsm count tells whether a query narrows.",
+		Example: "  bridge itsm list incident --query active=true --limit 10\n" +
+			"  bridge itsm list incident --query \"active=true^ORDERBYDESCnumber\" --fields number,short_description,caller_id.email -o json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := q.check(args[0]); err != nil {
+				return err
+			}
+			b, err := a.sides()
+			if err != nil {
+				return err
+			}
+			fields := q.wanted(itsmColumns())
+			return b.blame(showAll(a, q.form, kind[itsm.Record]{
+				many: "records", columns: fieldColumns(fields),
+				row:    func(r itsm.Record) []string { return recordRow(r, fields, q.display) },
+				whole:  func(r itsm.Record) object { return recordObject(r, q, itsmColumns()) },
+				onward: func(int) string { return "--limit 0 shows all" },
+			}, b.desk.Changes(cmd.Context(), itsm.Ask{Table: args[0], Query: q.query, Fields: fields, Display: q.display}, time.Time{}), q.limit), "")
+		},
+	}
+	q.flags(cmd)
+	cmd.Flags().StringVar(&q.query, "query", "", "an encoded query, such as active=true^priority=1; none: all")
+	cmd.Flags().IntVar(&q.limit, "limit", someShown, "how many are shown at most; 0: all")
+	return cmd
+}
+
+// fieldColumns makes a column of each field; what names a record is cut last.
+func fieldColumns(fields []string) []column {
+	var out []column
+	for _, f := range fields {
+		enough := enoughText
+		if f == "number" || f == "sys_id" {
+			enough = 0
+		}
+		out = append(out, column{f, enough})
+	}
+	return out
+}
+
+func recordRow(r itsm.Record, fields []string, display bool) []string {
+	var out []string
+	for _, f := range fields {
+		value := r[f].Value
+		if display && r[f].Display != "" {
+			value = r[f].Display
+		}
+		out = append(out, value)
+	}
+	return out
+}
+
+// recordObject has the fields that came, in the order in which they were asked for;
+// those that only paging needed are left out.
+func recordObject(r itsm.Record, q asking, unless []string) object {
+	var out object
+	for _, f := range q.wanted(unless) {
+		field, came := r[f]
+		switch {
+		case !came:
+		case q.display && q.form != formTable:
+			out = append(out, member{f, object{{"display_value", field.Display}, {"value", field.Value}}})
+		case q.display && field.Display != "":
+			out = append(out, member{f, field.Display})
+		default:
+			out = append(out, member{f, field.Value})
+		}
+	}
+	return out
+}
+
+func newCount(a *app) *cobra.Command {
+	var q asking
+	cmd := &cobra.Command{
+		Use: "count TABLE", Short: "How many records a query finds", Args: cobra.ExactArgs(1),
+		Long: "Counts the records that an encoded query finds (the aggregate API). Access rules of single records do\n" +
+			"not narrow the count: a list may be shorter.",
+		Example: "  bridge itsm count incident --query active=true\n  bridge itsm count incident -o json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := q.check(args[0]); err != nil {
+				return err
+			}
+			b, err := a.sides()
+			if err != nil {
+				return err
+			}
+			n, err := b.desk.Count(cmd.Context(), args[0], q.query)
+			if err != nil {
+				return b.blame(err, "")
+			}
+			if q.form == formTable {
+				a.say("%d\n", n)
+				return nil
+			}
+			return a.showOne(q.form, object{{"table", args[0]}, {"query", q.query}, {"count", n}})
+		},
+	}
+	formFlag(cmd, &q.form)
+	cmd.Flags().StringVar(&q.query, "query", "", "an encoded query, such as active=true^priority=1; none: all")
+	return cmd
+}
