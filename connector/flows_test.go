@@ -458,3 +458,28 @@ func TestALineTakesThePlaceOfANoteThatCannotBeCopied(t *testing.T) {
 		}
 	})
 }
+
+func TestTheSettleDelayFallsWhenCreatesAreSeenToShow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Incident(r.users, "A first one", nil)
+		r.cycles(2)
+		for range 25 {
+			r.world.Incident(r.users, "Laptop does not start", nil)
+			r.cycles(1)
+		}
+		r.cycles(2)
+		r.world.Incident(r.users, "Lost", nil)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets", Kind: simulator.ResetBefore})
+		began := time.Now()
+		for len(r.world.MMD.Tickets()) < 27 && time.Since(began) < 10*time.Minute {
+			r.cycle()
+			time.Sleep(time.Second)
+		}
+		// Budget and three times the half minute between two lists, not a minute and five.
+		if took := time.Since(began); took > 4*time.Minute {
+			t.Errorf("a lost create was sent again after %s\n%s", took, r.story())
+		}
+	})
+}

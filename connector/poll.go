@@ -42,6 +42,9 @@ type Poller struct {
 	Readers int
 	Log     *slog.Logger
 	Now     func() time.Time
+
+	// listed is when the tickets were listed last.
+	listed time.Time
 }
 
 // Poll reads every feed once, and promises what it means.

@@ -116,6 +116,9 @@ func (p *pass) holds(ctx context.Context) error {
 	if measured, err := time.ParseDuration(lag); err == nil {
 		p.timing.Lag = measured
 	}
+	if p.timing.Creates, p.timing.Appeared, err = appeared(ctx, p.Ledger); err != nil {
+		return fmt.Errorf("read how soon creates are shown: %w", err)
+	}
 	return nil
 }
 

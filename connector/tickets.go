@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -26,6 +27,8 @@ func (p *Poller) tickets(ctx context.Context, report *Report) error {
 	if !any {
 		return nil
 	}
+	began := p.Now()
+	watched := shown{since: p.listed}
 	options := mmd.ListOptions{Filter: mmd.Ne("state", "resolved"), OrderBy: "createdDateTime desc"}
 	listed := map[string]bool{}
 	for page, err := range batches(p.Tickets.List(ctx, options), batch) {
@@ -37,10 +40,14 @@ func (p *Poller) tickets(ctx context.Context, report *Report) error {
 			listed[t.ID] = true
 			seen = append(seen, ticket(t, p.Now()))
 		}
-		if err := p.observeTickets(ctx, seen, report); err != nil {
+		if err := p.observeTickets(ctx, seen, &watched, report); err != nil {
 			return err
 		}
 	}
+	if err := p.keep(ctx, watched); err != nil {
+		return err
+	}
+	p.listed = began
 	absent, linked, err := p.absent(ctx, listed)
 	if err != nil {
 		return err
@@ -54,7 +61,52 @@ func (p *Poller) tickets(ctx context.Context, report *Report) error {
 			return err
 		}
 	}
-	return p.observeTickets(ctx, seen, report)
+	return p.observeTickets(ctx, seen, nil, report)
+}
+
+// shown measures how long our own creates can have taken to show in the list: those
+// that were made since it was listed before are shown for the first time.
+type shown struct {
+	since   time.Time
+	n       int
+	longest time.Duration
+}
+
+func (s *shown) saw(link plan.Link, now time.Time) {
+	if s == nil || s.since.IsZero() || link.Linked.Before(s.since) {
+		return
+	}
+	s.n++
+	s.longest = max(s.longest, now.Sub(link.Linked))
+}
+
+// keep adds to what the ledger knows of how soon creates are shown.
+func (p *Poller) keep(ctx context.Context, s shown) error {
+	if s.n == 0 {
+		return nil
+	}
+	n, longest, err := appeared(ctx, p.Ledger)
+	if err != nil {
+		return err
+	}
+	return p.Ledger.SetMeta(ctx, metaAppeared, fmt.Sprintf("%d %s", n+s.n, max(longest, s.longest)))
+}
+
+// metaAppeared is where the ledger keeps how many creates were watched, and the
+// longest that one can have taken to show.
+const metaAppeared = "appeared"
+
+func appeared(ctx context.Context, ledger Ledger) (n int, longest time.Duration, err error) {
+	text, err := ledger.Meta(ctx, metaAppeared)
+	if err != nil || text == "" {
+		return 0, 0, err
+	}
+	var word string
+	if _, err := fmt.Sscan(text, &n, &word); err != nil {
+		return 0, 0, fmt.Errorf("read %q of the ledger: %w", metaAppeared, err)
+	}
+	longest, err = time.ParseDuration(word)
+	return n, longest, err
 }
 
 // lagging measures how long a ticket of our own is missing from the list that
@@ -105,7 +157,7 @@ func (p *Poller) readTickets(ctx context.Context, ids []string, report *Report) 
 	if err != nil {
 		return err
 	}
-	return p.observeTickets(ctx, seen, report)
+	return p.observeTickets(ctx, seen, nil, report)
 }
 
 // getTickets reads tickets by id; one that is gone is said on its link.
@@ -152,7 +204,7 @@ type change struct {
 
 // observeTickets finds which of the listed tickets are linked and moved, and looks
 // at those that carry our mark and are nobody's ticket.
-func (p *Poller) observeTickets(ctx context.Context, seen []plan.Ticket, report *Report) error {
+func (p *Poller) observeTickets(ctx context.Context, seen []plan.Ticket, watched *shown, report *Report) error {
 	report.Tickets += len(seen)
 	byID := map[string]plan.Ticket{}
 	for _, t := range seen {
@@ -165,6 +217,7 @@ func (p *Poller) observeTickets(ctx context.Context, seen []plan.Ticket, report 
 		}
 		t := byID[link.MMD]
 		delete(byID, link.MMD)
+		watched.saw(link, t.Seen)
 		rule := p.Planner.Rules.Ticket(link.Rule)
 		if rule != nil && link.Ended.IsZero() && plan.Moved(rule, link, t) {
 			changes = append(changes, change{rule, link, t})

@@ -38,8 +38,12 @@ type Timing struct {
 	Budget time.Duration
 	// Settle is D: how long an effect may take to show.
 	Settle time.Duration
-	// Lag is the longest that one of our own creates took to show in a list.
+	// Lag is the longest that one of our own creates was seen to be missing from a list.
 	Lag time.Duration
+	// Appeared is the longest that one of our own creates can have taken to show,
+	// and Creates how many were watched.
+	Appeared time.Duration
+	Creates  int
 }
 
 // The bounds of waiting.
@@ -49,8 +53,21 @@ const (
 	lastRetry  = 15 * time.Minute
 )
 
-// settle is D, raised to three times the measured lag.
-func (t Timing) settle() time.Duration { return max(t.Settle, 3*t.Lag) }
+// enough is how many of our own creates have to be watched before D may fall.
+const enough = 20
+
+// settle is D. Neither guess is trusted for longer than it takes to measure.
+//
+//	measured                               D
+//	a lag                                  at least three times the lag
+//	twenty creates, each shown in time t   three times the longest t, at least 30s, at most as configured
+func (t Timing) settle() time.Duration {
+	d := t.Settle
+	if t.Creates >= enough {
+		d = min(d, max(leastWait, 3*t.Appeared))
+	}
+	return max(d, 3*t.Lag)
+}
 
 // wait is until when absence proves nothing: from begin B + D; from a complete
 // reply the shorter of D and 30s or three times the lag.
