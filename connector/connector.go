@@ -25,6 +25,8 @@ type Connector struct {
 	// when the last cycle ended.
 	proved bool
 	ended  time.Time
+	// running says that cycle follows cycle: what is claimed is kept in between.
+	running bool
 }
 
 // Cycle is the whole loop, once: read what changed on both sides and promise what
@@ -33,6 +35,10 @@ type Connector struct {
 // be written stops everything.
 func (c *Connector) Cycle(ctx context.Context) (Report, error) {
 	report := Report{Began: c.Now()}
+	if !c.running {
+		defer c.Poller.leave()
+	}
+	c.Poller.share()
 	defer func() { c.ended = c.Now() }()
 	if err := c.prove(ctx, &report); err != nil {
 		return report, err
@@ -73,9 +79,9 @@ func (c *Connector) prove(ctx context.Context, report *Report) error {
 // Run cycles until ctx ends: at each interval, and as soon as an op is due. told
 // hears of each cycle.
 func (c *Connector) Run(ctx context.Context, interval time.Duration, told func(Report, error)) error {
-	if _, err := c.Poller.Ledger.Recover(ctx, c.Now()); err != nil {
-		return fmt.Errorf("recover the ledger: %w", err)
-	}
+	c.running = true
+	c.Poller.share()
+	defer c.Poller.leave()
 	next := c.Now()
 	for ctx.Err() == nil {
 		report, err := c.Cycle(ctx)

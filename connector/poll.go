@@ -45,6 +45,8 @@ type Poller struct {
 
 	// listed is when the tickets were listed last.
 	listed time.Time
+	// claims are the feeds that this worker has; nil: it claims none.
+	claims *feedClaims
 }
 
 // Poll reads every feed once, and promises what it means.
@@ -101,7 +103,10 @@ func (p *Poller) feeds() []feed {
 // read reads one feed. A side that does not answer is said in the report and
 // stops nothing else; an error of the ledger stops the cycle.
 func (p *Poller) read(ctx context.Context, f feed, report *Report) error {
-	err := f.read(ctx, report)
+	mine, err := p.mine(ctx, f.name)
+	if err == nil && mine {
+		err = f.read(ctx, report)
+	}
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -41,6 +41,9 @@ func (s *Sender) Send(ctx context.Context, report *Report) error {
 	if err := pass.holds(ctx); err != nil {
 		return err
 	}
+	if _, err := s.Ledger.Recover(ctx, s.Now()); err != nil {
+		return fmt.Errorf("recover what a worker left behind: %w", err)
+	}
 	pass.try(ctx)
 	for ctx.Err() == nil {
 		due, err := s.Ledger.Due(ctx, s.Now())
@@ -182,9 +185,23 @@ func (p *pass) feed(ctx context.Context, due []string, queue chan<- string) erro
 	return nil
 }
 
-// link sends what one link has due, in order, until it is blocked or done.
+// link sends what one link has due, in order, until it is blocked or done. A link
+// that another worker is at is left to it.
 func (p *pass) link(ctx context.Context, id string) error {
-	for ctx.Err() == nil {
+	held, release, err := p.Ledger.Claim(ctx, "link/"+id)
+	if errors.Is(err, plan.ErrClaimed) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("claim link %s: %w", id, err)
+	}
+	defer release()
+	return p.inOrder(ctx, held, id)
+}
+
+// inOrder sends what a claimed link has due.
+func (p *pass) inOrder(ctx, held context.Context, id string) error {
+	for ctx.Err() == nil && held.Err() == nil {
 		story, err := p.story(ctx, id)
 		if err != nil {
 			return err
@@ -208,7 +225,7 @@ func (p *pass) link(ctx context.Context, id string) error {
 		if op.State == plan.Unknown {
 			err = p.probe(ctx, story, *op)
 		} else {
-			followed, err = p.send(ctx, story, *op)
+			followed, err = p.send(ctx, held, story, *op)
 		}
 		if errors.Is(err, plan.ErrStale) {
 			return nil // somebody else is at it
@@ -266,7 +283,7 @@ func (p *pass) story(ctx context.Context, id string) (plan.Story, error) {
 
 // send takes one op through its steps. The begin is durable before the first
 // byte; without it, nothing is sent. It says whether more follows from it.
-func (p *pass) send(ctx context.Context, story plan.Story, op plan.Op) (followed bool, err error) {
+func (p *pass) send(ctx, held context.Context, story plan.Story, op plan.Op) (followed bool, err error) {
 	op, ready, err := p.again(ctx, story, op)
 	if err != nil || !ready {
 		return true, err
@@ -280,7 +297,7 @@ func (p *pass) send(ctx context.Context, story plan.Story, op plan.Op) (followed
 		return true, fmt.Errorf("begin: %w", err)
 	}
 	p.mark(op.Begun, time.Time{})
-	result := p.call(ctx, story.Link, op)
+	result := p.call(ctx, held, story.Link, op)
 	followed, err = p.settle(ctx, story.Link, op, result)
 	p.mark(time.Time{}, p.Now())
 	return followed, err
@@ -299,19 +316,24 @@ func (p *pass) mark(began, ended time.Time) {
 }
 
 // call makes the call within the budget, which counts from begin. What was begun
-// is finished even when the bridge is told to stop.
-func (p *pass) call(ctx context.Context, link plan.Link, op plan.Op) result {
+// is finished even when the bridge is told to stop, and given up when the claim on
+// its link is lost.
+func (p *pass) call(ctx, held context.Context, link plan.Link, op plan.Op) result {
 	side := op.Kind.Side()
 	if !take(ctx, p.slots[side]) {
 		return result{reply: plan.Reply{Outcome: plan.WasRefused, Reason: "handed back: the bridge was told to stop", At: p.Now()}}
 	}
 	defer release(p.slots[side])
 	left := p.timing.Budget - p.Now().Sub(op.Begun)
+	if held.Err() != nil {
+		return result{reply: plan.Reply{Outcome: plan.WasRefused, Reason: "the claim on its link was lost before the first byte", At: p.Now()}}
+	}
 	if left <= 0 {
 		return result{reply: plan.Reply{Outcome: plan.WasRefused, Reason: "the budget was used up before the first byte", At: p.Now()}}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), left)
 	defer cancel()
+	defer context.AfterFunc(held, cancel)()
 	return p.write(ctx, link, op)
 }
 

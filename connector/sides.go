@@ -58,6 +58,7 @@ type Ledger interface {
 	Book
 	Journal
 	Settler
+	Claimer
 }
 
 // Book is what planning reads, and the one transaction that it writes.
@@ -77,6 +78,15 @@ type Journal interface {
 	SetMeta(ctx context.Context, key, value string) error
 }
 
+// Claimer divides the work between workers that share a ledger.
+type Claimer interface {
+	// Claim takes what is named for this worker, until release is called or its
+	// session ends: held ends with it then. plan.ErrClaimed: another worker has it.
+	Claim(ctx context.Context, name string) (held context.Context, release func(), err error)
+	// Recover makes unknown what was begun and not settled by a worker that is gone.
+	Recover(ctx context.Context, now time.Time) (int, error)
+}
+
 // Settler is what sending needs: each step durable before the next.
 type Settler interface {
 	// Due lists the links that have something to do now.
@@ -86,6 +96,4 @@ type Settler interface {
 	Begin(ctx context.Context, op plan.Op, now time.Time) (plan.Op, error)
 	// Settle writes down how it ended, and what follows from it.
 	Settle(ctx context.Context, op plan.Op, p plan.Promise) (added []string, err error)
-	// Recover makes what was begun and not settled unknown.
-	Recover(ctx context.Context, now time.Time) (int, error)
 }

@@ -27,27 +27,10 @@ func (p *Poller) tickets(ctx context.Context, report *Report) error {
 	if !any {
 		return nil
 	}
-	began := p.Now()
-	watched := shown{since: p.listed}
-	options := mmd.ListOptions{Filter: mmd.Ne("state", "resolved"), OrderBy: "createdDateTime desc"}
-	listed := map[string]bool{}
-	for page, err := range batches(p.Tickets.List(ctx, options), batch) {
-		if err != nil {
-			return err
-		}
-		var seen []plan.Ticket
-		for _, t := range page {
-			listed[t.ID] = true
-			seen = append(seen, ticket(t, p.Now()))
-		}
-		if err := p.observeTickets(ctx, seen, &watched, report); err != nil {
-			return err
-		}
-	}
-	if err := p.keep(ctx, watched); err != nil {
+	listed, err := p.listTickets(ctx, report)
+	if err != nil {
 		return err
 	}
-	p.listed = began
 	absent, linked, err := p.absent(ctx, listed)
 	if err != nil {
 		return err
@@ -62,6 +45,32 @@ func (p *Poller) tickets(ctx context.Context, report *Report) error {
 		}
 	}
 	return p.observeTickets(ctx, seen, nil, report)
+}
+
+// listTickets lists the tickets that can still change, and plans what moved.
+func (p *Poller) listTickets(ctx context.Context, report *Report) (map[string]bool, error) {
+	began := p.Now()
+	watched := shown{since: p.listed}
+	options := mmd.ListOptions{Filter: mmd.Ne("state", "resolved"), OrderBy: "createdDateTime desc"}
+	listed := map[string]bool{}
+	for page, err := range batches(p.Tickets.List(ctx, options), batch) {
+		if err != nil {
+			return nil, err
+		}
+		var seen []plan.Ticket
+		for _, t := range page {
+			listed[t.ID] = true
+			seen = append(seen, ticket(t, p.Now()))
+		}
+		if err := p.observeTickets(ctx, seen, &watched, report); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.keep(ctx, watched); err != nil {
+		return nil, err
+	}
+	p.listed = began
+	return listed, nil
 }
 
 // shown measures how long our own creates can have taken to show in the list: those

@@ -2,6 +2,9 @@ package plan
 
 import "errors"
 
+// ErrClaimed says that another worker has what was to be claimed.
+var ErrClaimed = errors.New("another worker has it")
+
 // ErrStale says that what a write was decided on has changed in the ledger since it was read.
 var ErrStale = errors.New("the ledger has moved on since this was decided")
 

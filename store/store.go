@@ -38,6 +38,7 @@ var ErrMissing = errors.New("there is no ledger yet: bridge run makes it")
 type Ledger struct {
 	write, read *sql.DB
 	lock        *lock
+	claims      claims
 	queue       chan job
 	quit        chan struct{}
 	gone        chan struct{}

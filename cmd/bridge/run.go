@@ -65,9 +65,6 @@ func (a *app) runOnce(ctx context.Context, b *bridge) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	b.loop.Poller.Ahead = b.config.Poll.Interval
-	if _, err := b.ledger.Recover(ctx, a.now()); err != nil {
-		return err
-	}
 	report, err := b.loop.Cycle(ctx)
 	if err != nil {
 		return err
