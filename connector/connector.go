@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"bridge/plan"
@@ -140,7 +141,7 @@ type Report struct {
 	Done map[plan.Kind]int
 	// Skipped says why records were passed over, with how many.
 	Skipped map[string]int
-	// Unmapped counts values that met no map entry, by rule, field and value.
+	// Unmapped counts values that met no map entry, by rule, field, value and line.
 	Unmapped map[string]int
 	// Unreadable holds, by side, why it could not be read at all.
 	Unreadable map[plan.Side]error
@@ -150,6 +151,21 @@ type Report struct {
 	Refused map[plan.Side]error
 	// Held holds the rules whose creates are held.
 	Held []plan.Hold
+}
+
+// unmapped counts what met no map entry in the ops that were promised.
+func (r *Report) unmapped(ops []plan.Op, added []string) {
+	for _, op := range ops {
+		if len(op.Unmapped) == 0 || !slices.Contains(added, op.Key) {
+			continue
+		}
+		if r.Unmapped == nil {
+			r.Unmapped = map[string]int{}
+		}
+		for _, text := range op.Unmapped {
+			r.Unmapped[text]++
+		}
+	}
 }
 
 // Sent counts the writes that were done.

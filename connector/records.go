@@ -176,6 +176,7 @@ func (p *Poller) observe(ctx context.Context, t table, records []itsm.Record, cr
 		return nil
 	}
 	added, err := p.promise(ctx, promise)
+	report.unmapped(promise.Ops, added)
 	for _, key := range added {
 		if rule, ok := rules[key]; ok && creates != nil {
 			creates[rule]++

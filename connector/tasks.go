@@ -120,7 +120,8 @@ func (p *Poller) observeTasks(ctx context.Context, rule *mapping.ElevationRule, 
 	if promise.Empty() {
 		return nil
 	}
-	_, err = p.promise(ctx, promise)
+	added, err := p.promise(ctx, promise)
+	report.unmapped(promise.Ops, added)
 	return err
 }
 

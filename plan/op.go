@@ -87,6 +87,10 @@ type Op struct {
 	// Due is when it is to be looked at next.
 	Due   time.Time
 	Ended time.Time
+	// From says of each field of the body what it came of, Unmapped which values met
+	// no entry of a map. Both are for those who watch a plan, and are not kept.
+	From     map[string]string `json:"-"`
+	Unmapped []string          `json:"-"`
 	// Result is the id that the other side gave.
 	Result string
 	// Undo says that a person dropped it after it was begun: it is not sent again,

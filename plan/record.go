@@ -248,6 +248,7 @@ func (p Planner) create(rule *mapping.TicketRule, link Link, rec Record) Op {
 // fill gives an op its body, with the bridge's first line before one field; an op
 // that lacks a required field is parked instead.
 func (p Planner) fill(op *Op, draft mapping.Draft, field, number string) {
+	explain(op, draft)
 	if len(draft.Lacks) > 0 {
 		var lacks []string
 		for _, l := range draft.Lacks {
@@ -260,6 +261,18 @@ func (p Planner) fill(op *Op, draft mapping.Draft, field, number string) {
 		draft.Body[field] = withMark(number, op.Mark, text)
 	}
 	op.Body = marshal(draft.Body)
+}
+
+// explain says of an op where its fields came from, and what met no map entry.
+func explain(op *Op, draft mapping.Draft) {
+	op.From, op.Unmapped = draft.Why, nil
+	for _, u := range draft.Unmapped {
+		text := fmt.Sprintf("rule %s, %s: %q met no entry of its map (line %d)", op.Rule, u.Field, u.Value, u.Line)
+		if u.Reason != "" {
+			text = fmt.Sprintf("rule %s, %s: %q: %s (line %d)", op.Rule, u.Field, u.Value, u.Reason, u.Line)
+		}
+		op.Unmapped = append(op.Unmapped, text)
+	}
 }
 
 // LinkedRecord decides what a linked record's move means for its ticket: new

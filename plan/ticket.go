@@ -81,6 +81,7 @@ func (p Planner) turn(rule *mapping.TicketRule, link Link, t Ticket, rec Record,
 		return out
 	}
 	set, held := p.update(rule, link, op.Basis)
+	explain(&op, rule.Update(mapping.Input{Record: op.Basis.Record, Ticket: op.Basis.Ticket, TicketOf: op.Basis.TicketOf}))
 	link.Notice = ""
 	out.Ops = p.hold(rule, &link, held, t.Seen)
 	out.Links = []Link{link}

@@ -106,3 +106,17 @@ func TestALostLedgerSendsNothingUntilItIsRelinked(t *testing.T) {
 		t.Errorf("%d tickets, notes %v", len(tickets), s.world.MMD.Notes(tickets[0].ID))
 	}
 }
+
+func TestAValueThatMeetsNoMapEntryIsToldAndCounted(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	for range 2 {
+		s.world.Incident(s.users, "Something else", map[string]string{"category": "network"})
+	}
+	s.says(0, `? rule incident, category: "network" met no entry of its map (line 22)`, "plan")
+	s.says(0, "← ", "plan")
+	s.says(0, `rule incident, category: "network" met no entry of its map (line 22), 2×`, "run", "--once")
+	if out := s.must(0, "run", "--once"); strings.Contains(out, "met no entry") {
+		t.Errorf("told again: %s", out)
+	}
+}

@@ -83,6 +83,9 @@ type plannedOp struct {
 	Why    string          `json:"why"`
 	Reason string          `json:"reason,omitempty"`
 	Body   json.RawMessage `json:"body,omitempty"`
+	// From says of each field what it came of.
+	From     map[string]string `json:"from,omitempty"`
+	Unmapped []string          `json:"unmapped,omitempty"`
 }
 
 func (a *app) plan(ctx context.Context, b *bridge, asJSON bool) error {
@@ -105,7 +108,7 @@ func (a *app) plan(ctx context.Context, b *bridge, asJSON bool) error {
 		numbers[id] = link.Number
 	}
 	add := func(op plan.Op, owed bool) {
-		out.Ops = append(out.Ops, plannedOp{op.Kind, numbers[op.Link], op.Rule, op.State, owed, op.Why, op.Reason, op.Body})
+		out.Ops = append(out.Ops, plannedOp{op.Kind, numbers[op.Link], op.Rule, op.State, owed, op.Why, op.Reason, op.Body, op.From, op.Unmapped})
 	}
 	for op, err := range b.ledger.Ops(ctx, plan.OpQuery{Owed: true}) {
 		if err != nil {
@@ -149,7 +152,10 @@ func (a *app) printPlan(p planned) {
 		if op.Reason != "" {
 			a.say("    %s\n", op.Reason)
 		}
-		a.printBody(op.Body)
+		a.printBody(op.Body, op.From)
+		for _, text := range op.Unmapped {
+			a.say("    ? %s\n", text)
+		}
 	}
 	for _, why := range slices.Sorted(maps.Keys(p.Skipped)) {
 		a.say("· skipped %d   %s\n", p.Skipped[why], why)
@@ -161,8 +167,8 @@ func (a *app) printPlan(p planned) {
 	}
 }
 
-// printBody prints the fields of a write, one line each.
-func (a *app) printBody(body json.RawMessage) {
+// printBody prints the fields of a write, one line each, with what they came of.
+func (a *app) printBody(body json.RawMessage, from map[string]string) {
 	var fields map[string]any
 	if len(body) == 0 || json.Unmarshal(body, &fields) != nil {
 		return
@@ -176,6 +182,10 @@ func (a *app) printBody(body json.RawMessage) {
 			}
 			text = strings.Join(parts, ", ")
 		}
-		a.say("    %-16s %s\n", name, strings.ReplaceAll(text, "\n", "⏎"))
+		because := ""
+		if why := from[name]; why != "" {
+			because = "   ← " + why
+		}
+		a.say("    %-16s %s%s\n", name, strings.ReplaceAll(text, "\n", "⏎"), because)
 	}
 }

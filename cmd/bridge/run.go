@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
@@ -76,6 +77,7 @@ func (a *app) runOnce(ctx context.Context, b *bridge) error {
 	for _, why := range concerns(report, counts) {
 		a.tell("%s\n", why)
 	}
+	a.tellUnmapped(report)
 	if sent := report.Sent(); sent > 0 {
 		a.tell("%d writes in %s\n", sent, report.LastSettle.Sub(report.FirstSend).Round(time.Millisecond))
 	}
@@ -105,16 +107,29 @@ func (a *app) serve(ctx context.Context, b *bridge) error {
 	}
 	defer served.close()
 	a.tell("bridge runs: %s and %s, every %s\n", b.config.ITSM.URL.Host, b.config.MMD.URL.Host, b.config.Poll.Interval)
+	var pruned time.Time
 	return b.loop.Run(ctx, b.config.Poll.Interval, func(report connector.Report, err error) {
 		well.beat()
 		if err != nil && ctx.Err() == nil {
 			a.tell("cycle: %v\n", err)
 		}
 		for _, hold := range report.Held {
-			a.tell("rule %s is held: %s\n", hold.Rule, hold.Reason)
+			a.tell("%s is held: %s\n", holds(hold), hold.Reason)
 		}
-		a.prune(ctx, b)
+		a.tellUnmapped(report)
+		if now := a.now(); now.Sub(pruned) > time.Hour {
+			pruned = now
+			a.prune(ctx, b)
+		}
 	})
+}
+
+// tellUnmapped counts what met no entry of a map: a slip of the rules that stops
+// nothing is still said.
+func (a *app) tellUnmapped(report connector.Report) {
+	for _, text := range slices.Sorted(maps.Keys(report.Unmapped)) {
+		a.tell("%s, %d×\n", text, report.Unmapped[text])
+	}
 }
 
 // prune empties what is older than it may be kept.
@@ -174,7 +189,7 @@ func concerns(r connector.Report, c plan.Counts) []string {
 		}
 	}
 	for _, hold := range r.Held {
-		out = append(out, fmt.Sprintf("rule %s is held: %s", hold.Rule, hold.Reason))
+		out = append(out, holds(hold)+" is held: "+hold.Reason)
 	}
 	add := func(n int, what string) {
 		if n > 0 {
