@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"bridge/itsm"
 	"bridge/mmd"
 	"bridge/plan"
 )
@@ -63,7 +64,7 @@ func (p *pass) look(ctx context.Context, story plan.Story, op plan.Op) (plan.Loo
 // lookForTicket lists the tickets, newest first, back to begin, and matches the
 // mark: never the record number, and never text alone.
 func (p *pass) lookForTicket(ctx context.Context, op plan.Op) (plan.Look, result, error) {
-	sight, err := p.sight(ctx, plan.TicketLink, op)
+	sight, err := p.sight(ctx, plan.TicketLink)
 	if err != nil {
 		return plan.Look{}, result{}, err
 	}
@@ -77,7 +78,7 @@ func (p *pass) lookForTicket(ctx context.Context, op plan.Op) (plan.Look, result
 			return plan.Look{Found: true, ID: t.ID}, result{ticket: &found}, nil
 		}
 		sight.saw(t.ID)
-		if t.Created.Before(since) && sight.sees() {
+		if t.Created.Before(since) && sight.seen {
 			break
 		}
 	}
@@ -95,21 +96,20 @@ func carries(mark, text, title string) bool {
 type sight struct {
 	known map[string]bool
 	seen  bool
-	// bare says that the ledger knows of nothing at all, and that it was waited
-	// twice as long: an empty list is all that an empty tenant can show.
-	bare bool
 }
 
 func (s *sight) saw(id string) { s.seen = s.seen || s.known[id] }
-func (s *sight) sees() bool    { return s.seen || s.bare }
+
+// look says what a list proves that did not show what was looked for. Where the
+// ledger knows of nothing at all, an empty list is all that an empty tenant can show.
 func (s *sight) look(blind string) plan.Look {
-	return plan.Look{Sees: s.sees(), Blind: blind}
+	return plan.Look{Sees: s.seen, Bare: len(s.known) == 0, Blind: blind}
 }
 
 // enoughKnown is how many known objects are enough to recognise a list by.
 const enoughKnown = 10000
 
-func (p *pass) sight(ctx context.Context, kind plan.LinkKind, op plan.Op) (*sight, error) {
+func (p *pass) sight(ctx context.Context, kind plan.LinkKind) (*sight, error) {
 	s := &sight{known: map[string]bool{}}
 	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: kind}) {
 		if err != nil {
@@ -122,7 +122,6 @@ func (p *pass) sight(ctx context.Context, kind plan.LinkKind, op plan.Op) (*sigh
 			break
 		}
 	}
-	s.bare = len(s.known) == 0 && p.Now().After(op.Begun.Add(p.timing.Budget+2*p.timing.Settle))
 	return s, nil
 }
 
@@ -138,7 +137,7 @@ func (p *pass) lookForNote(ctx context.Context, story plan.Story, op plan.Op) (p
 		}
 	}
 	known, err := p.known(ctx, story.Link.ID, plan.MMD)
-	return plan.Look{Sees: len(notes) > 0 || !known, Blind: "the ticket shows no notes, and it has some"}, result{}, err
+	return plan.Look{Sees: len(notes) > 0, Bare: !known, Blind: "the ticket shows no notes"}, result{}, err
 }
 
 // lookForWorkNote reads the journal of the record and matches the mark.
@@ -155,8 +154,35 @@ func (p *pass) lookForWorkNote(ctx context.Context, story plan.Story, op plan.Op
 			return plan.Look{Found: true}, result{}, nil
 		}
 	}
+	if rows > 0 {
+		return plan.Look{Sees: true}, result{}, nil
+	}
+	return p.lookAtDisplay(ctx, story, op)
+}
+
+// lookAtDisplay looks for a work note in the text that the record itself shows: a
+// journal without rows may be empty, or closed, or a list that is empty by mistake.
+func (p *pass) lookAtDisplay(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
 	known, err := p.known(ctx, story.Link.ID, plan.ITSM)
-	return plan.Look{Sees: rows > 0 || !known, Blind: "the journal shows no rows, and it has some"}, result{}, err
+	if err != nil {
+		return plan.Look{}, result{}, err
+	}
+	ask := itsm.Ask{Table: story.Link.Table, Fields: append([]string{"sys_id"}, plan.FieldsOf(op)...), Display: true}
+	for rec, err := range p.Desk.Records(ctx, ask, []string{story.Link.Record}) {
+		if err != nil {
+			return plan.Look{}, result{}, err
+		}
+		for _, field := range plan.FieldsOf(op) {
+			cell, shown := row(rec)[field]
+			if strings.Contains(strings.ToLower(cell.Display), op.Mark) {
+				return plan.Look{Found: true}, result{}, nil
+			}
+			if shown && !known {
+				return plan.Look{Sees: true}, result{}, nil
+			}
+		}
+	}
+	return plan.Look{Blind: "the journal shows no rows, and it has some or cannot be read"}, result{}, nil
 }
 
 // known says that the ledger knows of notes on one side of a link.
@@ -195,7 +221,7 @@ func (p *pass) lookAtRecord(ctx context.Context, story plan.Story, op plan.Op) (
 // lookForElevation lists the elevation requests, unfiltered: for one that carries
 // the mark, or for the state of one that is to be closed.
 func (p *pass) lookForElevation(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
-	sight, err := p.sight(ctx, plan.ElevationLink, op)
+	sight, err := p.sight(ctx, plan.ElevationLink)
 	if err != nil {
 		return plan.Look{}, result{}, err
 	}

@@ -120,12 +120,18 @@ type Look struct {
 	ID    string
 	// Sees says that the read is known to see: it shows something that is known to exist.
 	Sees bool
+	// Bare says that nothing is known to exist there: an empty read is all that can
+	// be shown, and only several of them are believed.
+	Bare bool
 	// Blind says why it is not.
 	Blind string
 	At    time.Time
 }
 
 // Looked gives an op that was looked for its next state.
+//
+//	Where nothing is known to exist, a read sees when it is the third one that showed
+//	nothing, and twice the settle delay has passed.
 //
 //	found  sees  waited  sends so far        state
 //	yes    –     –       –                   done
@@ -139,6 +145,7 @@ func (t Timing) Looked(op Op, look Look) Op {
 	if op.Waits.IsZero() {
 		op.Waits = op.Begun.Add(t.Budget + t.settle())
 	}
+	look.Sees = look.Sees || (look.Bare && op.Probes >= bareLooks && !look.At.Before(op.Begun.Add(t.Budget+2*t.settle())))
 	switch {
 	case look.Found:
 		op.State, op.Ended, op.Result, op.Reason = Done, look.At, look.ID, "found by its mark; not sent again"
@@ -163,6 +170,9 @@ func (t Timing) Looked(op Op, look Look) Op {
 	op.State, op.Due = Unknown, t.probe(op, look.At)
 	return op
 }
+
+// bareLooks is how many looks have to show nothing where nothing is known to exist.
+const bareLooks = 3
 
 // sends is how often an op is sent by itself before a person is asked: an
 // elevation grants rights, so once.
