@@ -293,11 +293,12 @@ func (p *pass) send(ctx, held context.Context, story plan.Story, op plan.Op) (fo
 		return true, nil
 	}
 	defer release(p.begun[side])
-	if op, err = p.Ledger.Begin(ctx, op, p.Now()); err != nil {
+	began := p.Now() // the ledger may keep another clock's
+	if op, err = p.Ledger.Begin(held, op, began); err != nil {
 		return true, fmt.Errorf("begin: %w", err)
 	}
-	p.mark(op.Begun, time.Time{})
-	result := p.call(ctx, held, story.Link, op)
+	p.mark(began, time.Time{})
+	result := p.call(ctx, held, story.Link, op, began)
 	followed, err = p.settle(ctx, story.Link, op, result)
 	p.mark(time.Time{}, p.Now())
 	return followed, err
@@ -318,13 +319,13 @@ func (p *pass) mark(began, ended time.Time) {
 // call makes the call within the budget, which counts from begin. What was begun
 // is finished even when the bridge is told to stop, and given up when the claim on
 // its link is lost.
-func (p *pass) call(ctx, held context.Context, link plan.Link, op plan.Op) result {
+func (p *pass) call(ctx, held context.Context, link plan.Link, op plan.Op, began time.Time) result {
 	side := op.Kind.Side()
 	if !take(ctx, p.slots[side]) {
 		return result{reply: plan.Reply{Outcome: plan.WasRefused, Reason: "handed back: the bridge was told to stop", At: p.Now()}}
 	}
 	defer release(p.slots[side])
-	left := p.timing.Budget - p.Now().Sub(op.Begun)
+	left := p.timing.Budget - p.Now().Sub(began)
 	if held.Err() != nil {
 		return result{reply: plan.Reply{Outcome: plan.WasRefused, Reason: "the claim on its link was lost before the first byte", At: p.Now()}}
 	}

@@ -2,33 +2,145 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
 	"sync"
 
 	"bridge/plan"
 )
 
-// claims are the names that this process has taken. The file's lock keeps other
-// processes out, so on SQLite a claim is only about this one.
+// claims are the names that are taken on a ledger, by whom. On SQLite the file's
+// lock keeps other processes out, so this is all; on PostgreSQL each name is a
+// session-level advisory lock besides.
 type claims struct {
 	mu    sync.Mutex
-	taken map[string]bool
+	taken map[string]*claimant
+}
+
+// claimant is one session that claims. What it holds ends with it.
+type claimant struct {
+	mu   sync.Mutex
+	ctx  context.Context //nolint:containedctx // it is the session's life
+	lost context.CancelFunc
+}
+
+func newClaimant() *claimant {
+	c := &claimant{}
+	c.begin()
+	return c
+}
+
+// begin starts a session, which holds nothing.
+func (c *claimant) begin() {
+	ctx, lost := context.WithCancel(context.Background())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ctx, c.lost = ctx, lost
+}
+
+// lose ends the session: all that was claimed in it is lost.
+func (c *claimant) lose() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost()
+}
+
+func (c *claimant) session() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ctx
 }
 
 // Claim takes what is named for this worker until release is called. The context
-// that it gives ends when the claim is lost, which on SQLite it never is.
+// that it gives ends when the session ends that holds it.
 func (l *Ledger) Claim(ctx context.Context, name string) (held context.Context, release func(), err error) {
-	l.claims.mu.Lock()
-	defer l.claims.mu.Unlock()
-	if l.claims.taken[name] {
+	if !l.claims.take(name, l.me) {
 		return nil, nil, plan.ErrClaimed
 	}
-	if l.claims.taken == nil {
-		l.claims.taken = map[string]bool{}
+	held = l.me.session()
+	if l.numbered {
+		if held, err = l.advise(ctx, name); err != nil {
+			l.claims.free(name, l.me)
+			return nil, nil, err
+		}
 	}
-	l.claims.taken[name] = true
-	return context.WithoutCancel(ctx), sync.OnceFunc(func() {
-		l.claims.mu.Lock()
-		defer l.claims.mu.Unlock()
-		delete(l.claims.taken, name)
+	return held, sync.OnceFunc(func() {
+		if l.numbered && held.Err() == nil {
+			l.unadvise(name) //nolint:contextcheck // it is freed whatever becomes of the caller
+		}
+		l.claims.free(name, l.me)
 	}), nil
+}
+
+// take gives a name to a claimant, if nobody has it.
+func (c *claims) take(name string, by *claimant) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if has := c.taken[name]; has != nil && has.session().Err() == nil {
+		return false
+	}
+	c.taken[name] = by
+	return true
+}
+
+func (c *claims) free(name string, by *claimant) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.taken[name] == by {
+		delete(c.taken, name)
+	}
+}
+
+// Session gives another worker's view of a ledger in this process: it claims for
+// itself. Tests play several workers with it.
+func (l *Ledger) Session() *Ledger {
+	other := *l
+	other.me, other.beats = newClaimant(), nil
+	return &other
+}
+
+// Break ends a session as a process that dies does: all that it claimed is free, and
+// whoever still works for it learns so. It begins anew with nothing.
+func (l *Ledger) Break() {
+	l.claims.mu.Lock()
+	defer l.claims.mu.Unlock()
+	for name, by := range l.claims.taken {
+		if by == l.me {
+			delete(l.claims.taken, name)
+		}
+	}
+	l.me.lose()
+	l.me.begin()
+}
+
+// advise takes the advisory lock of a name on the session that writes.
+func (l *Ledger) advise(ctx context.Context, name string) (held context.Context, err error) {
+	err = l.change(ctx, func(ctx context.Context, tx tx) error {
+		held = l.me.session() //nolint:fatcontext // of the connection of this transaction, and of no other
+		var got bool
+		if err := tx.row(ctx, "SELECT pg_try_advisory_lock(?)", l.number64(name)).Scan(&got); err != nil {
+			return fmt.Errorf("claim %s: %w", name, err)
+		}
+		if !got {
+			return plan.ErrClaimed
+		}
+		return nil
+	})
+	return held, err
+}
+
+// unadvise frees it. An error means that the session is gone, and the lock with it.
+func (l *Ledger) unadvise(name string) {
+	_ = l.change(context.Background(), func(ctx context.Context, tx tx) error {
+		_, err := tx.exec(ctx, "SELECT pg_advisory_unlock(?)", l.number64(name))
+		return err
+	})
+}
+
+// number64 is the lock's number: locks are a database's, ledgers a schema's. Two names with one number would wait for each
+// other now and then, and nothing worse.
+func (l *Ledger) number64(name string) int64 {
+	sum := sha256.Sum256([]byte("bridge " + l.space + " " + name))
+	return int64(binary.BigEndian.Uint64(sum[:8])) //nolint:gosec // any 64 bits will do
 }

@@ -11,28 +11,44 @@ import (
 	"bridge/plan"
 )
 
-// Recover makes what was begun and not settled unknown: the process that sent it
-// is gone, and it is looked for before anything is sent again.
+// Recover makes what was begun and not settled unknown: the worker that sent it is
+// gone, and it is looked for before anything is sent again. A link that a living
+// worker has is left to it.
 func (l *Ledger) Recover(ctx context.Context, now time.Time) (int, error) {
-	var begun []plan.Op
+	begun := map[string][]plan.Op{}
 	for op, err := range l.Ops(ctx, plan.OpQuery{States: []plan.State{plan.Begun}}) {
 		if err != nil {
 			return 0, err
 		}
-		begun = append(begun, op)
+		begun[op.Link] = append(begun[op.Link], op)
 	}
-	for _, op := range begun {
-		op.State, op.Due, op.Reason = plan.Unknown, now, "the bridge stopped while it was being sent"
-		if _, err := l.Settle(ctx, op, plan.Promise{}); err != nil {
-			return 0, err
+	n := 0
+	for link, ops := range begun {
+		_, release, err := l.Claim(ctx, "link/"+link)
+		if errors.Is(err, plan.ErrClaimed) {
+			continue
+		}
+		if err != nil {
+			return n, err
+		}
+		for _, op := range ops {
+			op.State, op.Due, op.Reason = plan.Unknown, now, "the bridge stopped while it was being sent"
+			if _, err = l.Settle(ctx, op, plan.Promise{}); err != nil {
+				break
+			}
+			n++
+		}
+		release()
+		if err != nil && !errors.Is(err, plan.ErrStale) { // stale: it was settled meanwhile
+			return n, err
 		}
 	}
-	return len(begun), nil
+	return n, nil
 }
 
 // Hold stops a rule's creates.
 func (l *Ledger) Hold(ctx context.Context, h plan.Hold) error {
-	return l.put(ctx, "INSERT INTO holds (rule, doc) VALUES (?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc", h.Rule, encode(h))
+	return l.put(ctx, "INSERT INTO holds (rule, doc) VALUES (?, ?) ON CONFLICT (rule) DO UPDATE SET doc = excluded.doc", h.Rule, encode(h))
 }
 
 // Release lets a rule's creates go on.
@@ -42,12 +58,12 @@ func (l *Ledger) Release(ctx context.Context, rule string) error {
 
 // SetMeta writes a small fact.
 func (l *Ledger) SetMeta(ctx context.Context, key, value string) error {
-	return l.put(ctx, "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", key, value)
+	return l.put(ctx, "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
 }
 
 func (l *Ledger) put(ctx context.Context, statement string, args ...any) error {
-	return l.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, statement, args...)
+	return l.change(ctx, func(ctx context.Context, tx tx) error {
+		_, err := tx.exec(ctx, statement, args...)
 		return err
 	})
 }
@@ -75,8 +91,8 @@ func (l *Ledger) Drop(ctx context.Context, key, reason string, now time.Time) er
 
 // byHand changes one op that waits for a person.
 func (l *Ledger) byHand(ctx context.Context, key string, states []plan.State, change func(*plan.Op)) error {
-	return l.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		op, err := readOp(tx.QueryRowContext(ctx, "SELECT seq, doc FROM ops WHERE key = ?", key))
+	return l.change(ctx, func(ctx context.Context, tx tx) error {
+		op, err := readOp(tx.row(ctx, "SELECT seq, doc FROM ops WHERE key = ?", key))
 		if errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("there is no write %s in the ledger", key)
 		}
@@ -104,7 +120,7 @@ func (l *Ledger) Prune(ctx context.Context, before time.Time) (int, error) {
 		old = append(old, op)
 	}
 	for some := range slices.Chunk(old, many) {
-		err := l.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		err := l.change(ctx, func(ctx context.Context, tx tx) error {
 			for _, op := range some {
 				op.Body, op.Basis.Record, op.Basis.Ticket, op.Basis.TicketOf = nil, nil, nil, nil
 				if err := setOp(ctx, tx, op, op.Attempt); err != nil {

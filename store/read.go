@@ -151,7 +151,7 @@ type list[T any] struct {
 }
 
 // rows reads a list page by page, by key: what changes meanwhile shifts nothing.
-func rows[T any](ctx context.Context, db *sql.DB, l list[T]) iter.Seq2[T, error] {
+func rows[T any](ctx context.Context, db *reader, l list[T]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for where := l.where; ; {
 			some, err := readPage(ctx, db, where.sql(l.head, fmt.Sprintf(" ORDER BY %s LIMIT %d", l.key, page)), where.args, l.number)
@@ -174,8 +174,8 @@ func rows[T any](ctx context.Context, db *sql.DB, l list[T]) iter.Seq2[T, error]
 	}
 }
 
-func readPage[T any](ctx context.Context, db *sql.DB, statement string, args []any, number func(*T, int64)) ([]T, error) {
-	found, err := db.QueryContext(ctx, statement, args...)
+func readPage[T any](ctx context.Context, db *reader, statement string, args []any, number func(*T, int64)) ([]T, error) {
+	found, err := db.query(ctx, statement, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -212,11 +212,11 @@ func readOp(row *sql.Row) (plan.Op, error) {
 // Due lists the links that have an op to send or to look for, the oldest first, and
 // those where a line is to take the place of a parked note.
 func (l *Ledger) Due(ctx context.Context, now time.Time) ([]string, error) {
-	found, err := l.read.QueryContext(ctx, `SELECT link FROM (
+	found, err := l.read.query(ctx, `SELECT link FROM (
 			SELECT link, due, seq FROM ops WHERE state IN ('promised', 'unknown') AND due <= ?
 			UNION ALL
 			SELECT link, due, seq FROM ops WHERE ended = 0 AND state = 'parked' AND frozen = 0 AND kind IN ('ticket.note', 'record.note') AND due <= ? AND key NOT LIKE '%/missing'
-		) GROUP BY link ORDER BY min(due), min(seq)`, micros(now), micros(now.Add(-plan.NoteBlocks)))
+		) AS things GROUP BY link ORDER BY min(due), min(seq)`, micros(now), micros(now.Add(-plan.NoteBlocks)))
 	if err != nil {
 		return nil, fmt.Errorf("read what is due: %w", err)
 	}
@@ -235,7 +235,7 @@ func (l *Ledger) Due(ctx context.Context, now time.Time) ([]string, error) {
 // NextDue is when an op is to be sent or looked for next; zero: nothing waits.
 func (l *Ledger) NextDue(ctx context.Context) (time.Time, error) {
 	var due sql.NullInt64
-	err := l.read.QueryRowContext(ctx, "SELECT min(due) FROM ops WHERE state IN ('promised', 'unknown')").Scan(&due)
+	err := l.read.row(ctx, "SELECT min(due) FROM ops WHERE state IN ('promised', 'unknown')").Scan(&due)
 	if err != nil || !due.Valid {
 		return time.Time{}, err
 	}
@@ -261,7 +261,7 @@ func (l *Ledger) Notes(ctx context.Context, links []string) ([]plan.Note, error)
 func (l *Ledger) Cursor(ctx context.Context, feed string) (plan.Cursor, error) {
 	c := plan.Cursor{Feed: feed}
 	var doc []byte
-	err := l.read.QueryRowContext(ctx, "SELECT doc FROM cursors WHERE feed = ?", feed).Scan(&doc)
+	err := l.read.row(ctx, "SELECT doc FROM cursors WHERE feed = ?", feed).Scan(&doc)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, nil
 	}
@@ -283,7 +283,7 @@ func (l *Ledger) Holds(ctx context.Context) ([]plan.Hold, error) {
 // Meta reads a small fact; empty: it is not known.
 func (l *Ledger) Meta(ctx context.Context, key string) (string, error) {
 	var value string
-	err := l.read.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = ?", key).Scan(&value)
+	err := l.read.row(ctx, "SELECT value FROM meta WHERE key = ?", key).Scan(&value)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
@@ -293,14 +293,14 @@ func (l *Ledger) Meta(ctx context.Context, key string) (string, error) {
 // Counts says how the ledger stands.
 func (l *Ledger) Counts(ctx context.Context, now time.Time) (plan.Counts, error) {
 	var c plan.Counts
-	err := l.read.QueryRowContext(ctx, `SELECT count(*),
-			count(*) FILTER (WHERE state = 'promised' AND due <= ?1), count(*) FILTER (WHERE state = 'promised' AND due > ?1),
+	err := l.read.row(ctx, `SELECT count(*),
+			count(*) FILTER (WHERE state = 'promised' AND due <= ?), count(*) FILTER (WHERE state = 'promised' AND due > ?),
 			count(*) FILTER (WHERE state IN ('begun', 'unknown')), count(*) FILTER (WHERE state = 'parked'), count(*) FILTER (WHERE state = 'doubt')
-		FROM ops WHERE ended = 0`, micros(now)).Scan(&c.Owed, &c.Due, &c.Waiting, &c.Unknown, &c.Parked, &c.Doubt)
+		FROM ops WHERE ended = 0`, micros(now), micros(now)).Scan(&c.Owed, &c.Due, &c.Waiting, &c.Unknown, &c.Parked, &c.Doubt)
 	if err != nil {
 		return c, fmt.Errorf("count what is owed: %w", err)
 	}
-	err = l.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM holds), count(*) FILTER (WHERE twins > 0), count(*) FILTER (WHERE vanished > 0),
+	err = l.read.row(ctx, `SELECT (SELECT count(*) FROM holds), count(*) FILTER (WHERE twins > 0), count(*) FILTER (WHERE vanished > 0),
 			count(*) FILTER (WHERE ended = 0), count(*) FILTER (WHERE ended != 0)
 		FROM links`).Scan(&c.Held, &c.Twins, &c.Vanished, &c.LinksOpen, &c.LinksEnded)
 	if err != nil {

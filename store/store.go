@@ -1,5 +1,5 @@
 // Package store keeps the ledger: links, what is owed under them, notes that were
-// seen, and cursors, on SQLite. It writes each step durably or not at all, refuses
+// seen, and cursors, on SQLite or on PostgreSQL. It writes each step durably or not at all, refuses
 // what was decided on an older state, and decides nothing itself.
 package store
 
@@ -21,12 +21,16 @@ import (
 
 // Config says where the ledger is, and who opens it.
 type Config struct {
-	// URL is sqlite:///ABSOLUTE, sqlite:RELATIVE or sqlite::memory:.
+	// URL is sqlite:///ABSOLUTE, sqlite:RELATIVE, sqlite::memory: or postgres://….
 	URL string
 	// Dir is what a relative path is relative to.
 	Dir string
-	// Worker takes the lock: one worker a ledger. Commands open it without.
+	// Worker may send. On SQLite it takes the lock, one worker a ledger; on PostgreSQL
+	// any number of them divide the work by claims. Commands open it without.
 	Worker bool
+	// Silence is how long PostgreSQL lets a worker be silent before it ends its
+	// session, and frees what it had claimed; 0: half a minute.
+	Silence time.Duration
 	// Holder names this process to another one that finds the lock held.
 	Holder string
 }
@@ -34,27 +38,42 @@ type Config struct {
 // ErrMissing says that there is no ledger to look at.
 var ErrMissing = errors.New("there is no ledger yet: bridge run makes it")
 
-// Ledger is the ledger on SQLite.
+// Ledger is the ledger, on either engine. One connection writes: it is the session
+// that holds the claims.
 type Ledger struct {
-	write, read *sql.DB
-	lock        *lock
-	claims      claims
-	queue       chan job
-	quit        chan struct{}
-	gone        chan struct{}
+	dialect
+	write  *sql.DB
+	read   *reader
+	kept   *statements // of the writing connection
+	schema int
+	// space is the PostgreSQL schema that the ledger is in.
+	space  string
+	lock   *lock
+	claims *claims
+	me     *claimant
+	queue  chan job
+	quit   chan struct{}
+	gone   chan struct{}
+	beats  chan struct{}
 }
 
-//go:embed migrations/*.sql
+//go:embed migrations/*/*.sql
 var migrations embed.FS
 
 // Open opens the ledger, takes the lock if it is for a worker, and brings its
 // schema up to date. A newer schema than this program knows is refused.
 func Open(ctx context.Context, cfg Config) (*Ledger, error) {
+	if strings.HasPrefix(cfg.URL, "postgres://") || strings.HasPrefix(cfg.URL, "postgresql://") {
+		return openPostgres(ctx, cfg)
+	}
 	file, err := path(cfg)
 	if err != nil {
 		return nil, err
 	}
-	l := &Ledger{queue: make(chan job), quit: make(chan struct{}), gone: make(chan struct{})}
+	l := &Ledger{
+		dialect: sqlite(), claims: &claims{taken: map[string]*claimant{}}, me: newClaimant(),
+		queue: make(chan job), quit: make(chan struct{}), gone: make(chan struct{}),
+	}
 	if file != "" {
 		if err := l.prepare(file, cfg); err != nil {
 			return nil, err
@@ -71,10 +90,8 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 func path(cfg Config) (string, error) {
 	rest, ok := strings.CutPrefix(cfg.URL, "sqlite:")
 	switch {
-	case strings.HasPrefix(cfg.URL, "postgres"):
-		return "", fmt.Errorf("store %s: the ledger on PostgreSQL is not built yet: use sqlite:///var/lib/bridge/bridge.db", redact(cfg.URL))
 	case !ok:
-		return "", fmt.Errorf("store %q is not known: sqlite:///var/lib/bridge/bridge.db, or sqlite:bridge.db", redact(cfg.URL))
+		return "", fmt.Errorf("store %q is not known: sqlite:///var/lib/bridge/bridge.db, sqlite:bridge.db, or postgres://…", redact(cfg.URL))
 	case rest == ":memory:":
 		return "", nil
 	case strings.HasPrefix(rest, "///"):
@@ -137,28 +154,38 @@ func (l *Ledger) connect(ctx context.Context, file string) error {
 	}
 	l.write.SetMaxOpenConns(1)
 	l.write.SetMaxIdleConns(1)
-	l.read = l.write
+	read := l.write
 	if file != "" {
-		if l.read, err = sql.Open("sqlite", dsn); err != nil {
+		if read, err = sql.Open("sqlite", dsn); err != nil {
 			return err
 		}
-		l.read.SetMaxOpenConns(8)
-		l.read.SetMaxIdleConns(8)
+		read.SetMaxOpenConns(8)
+		read.SetMaxIdleConns(8)
 	}
-	return l.migrate(ctx)
+	l.use(read)
+	return l.migrate(ctx, false)
+}
+
+// use reads on these connections.
+func (l *Ledger) use(read *sql.DB) {
+	l.read = &reader{dialect: l.dialect, statements: statements{db: read}}
+	l.kept = &statements{db: l.write}
 }
 
 // migrate applies the numbered files that the ledger has not seen, each in its own
 // transaction.
-func (l *Ledger) migrate(ctx context.Context) error {
+func (l *Ledger) migrate(ctx context.Context, empty bool) error {
 	var have int
-	if err := l.write.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
-		return err
+	if !empty {
+		if err := l.write.QueryRowContext(ctx, l.version).Scan(&have); err != nil {
+			return err
+		}
 	}
-	files, err := fs.Glob(migrations, "migrations/*.sql")
+	files, err := fs.Glob(migrations, "migrations/"+l.name+"/*.sql")
 	if err != nil {
 		return err
 	}
+	l.schema = len(files)
 	if have > len(files) {
 		return fmt.Errorf("its schema is %d, this program knows %d: use a newer bridge", have, len(files))
 	}
@@ -183,7 +210,7 @@ func (l *Ledger) apply(ctx context.Context, text string, number int) error {
 	if _, err := tx.ExecContext(ctx, text); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", number)); err != nil {
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf(l.stamp, number)); err != nil {
 		return err
 	}
 	return tx.Commit()
@@ -193,9 +220,13 @@ func (l *Ledger) apply(ctx context.Context, text string, number int) error {
 func (l *Ledger) Close() error {
 	close(l.quit)
 	<-l.gone
+	if l.beats != nil {
+		<-l.beats
+	}
+	l.me.lose()
 	err := l.write.Close()
-	if l.read != l.write {
-		err = errors.Join(err, l.read.Close())
+	if l.read.db != l.write {
+		err = errors.Join(err, l.read.db.Close())
 	}
 	return errors.Join(err, l.unlock())
 }

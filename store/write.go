@@ -15,7 +15,7 @@ import (
 // answer, and shares a commit with those that wait with it.
 type job struct {
 	ctx  context.Context //nolint:containedctx // it travels with the job and ends with it
-	do   func(context.Context, *sql.Tx) error
+	do   func(context.Context, tx) error
 	done chan error
 }
 
@@ -52,13 +52,15 @@ func (l *Ledger) gather(first job) []job {
 // commit runs the jobs in one transaction; a job that fails takes only itself back.
 func (l *Ledger) commit(jobs []job) {
 	errs := make([]error, len(jobs))
+	var wanted []string
 	err := func() error {
 		ctx := context.Background()
-		tx, err := l.write.BeginTx(ctx, nil)
+		raw, err := l.write.BeginTx(ctx, nil)
 		if err != nil {
 			return err
 		}
-		defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+		defer raw.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+		tx := tx{raw, l.dialect, l.kept, &wanted}
 		for i, j := range jobs {
 			if errs[i], err = savepoint(ctx, tx, j); err != nil {
 				return err
@@ -72,27 +74,42 @@ func (l *Ledger) commit(jobs []job) {
 		}
 		j.done <- errs[i]
 	}
+	if err == nil {
+		l.prepareSome(wanted)
+	}
+}
+
+// prepareSome prepares statements for the writes to come.
+func (l *Ledger) prepareSome(wanted []string) {
+	if l.numbered {
+		return // pgx keeps its own
+	}
+	for _, statement := range wanted {
+		if _, err := l.kept.get(context.Background(), statement); err != nil { //nolint:sqlclosecheck // it is kept
+			return // it is written without, and says there what is wrong
+		}
+	}
 }
 
 // savepoint runs one job; the first error is the job's, the second the transaction's.
-func savepoint(ctx context.Context, tx *sql.Tx, j job) (own, all error) {
+func savepoint(ctx context.Context, tx tx, j job) (own, all error) {
 	if j.ctx.Err() != nil {
 		return j.ctx.Err(), nil
 	}
-	if _, err := tx.ExecContext(ctx, "SAVEPOINT job"); err != nil {
+	if _, err := tx.exec(ctx, "SAVEPOINT job"); err != nil {
 		return nil, err
 	}
 	if own = j.do(ctx, tx); own != nil {
-		if _, err := tx.ExecContext(ctx, "ROLLBACK TO job"); err != nil {
+		if _, err := tx.exec(ctx, "ROLLBACK TO job"); err != nil {
 			return own, err
 		}
 	}
-	_, all = tx.ExecContext(ctx, "RELEASE job")
+	_, all = tx.exec(ctx, "RELEASE job")
 	return own, all
 }
 
 // change queues a write and waits for its commit.
-func (l *Ledger) change(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
+func (l *Ledger) change(ctx context.Context, do func(context.Context, tx) error) error {
 	j := job{ctx: ctx, do: do, done: make(chan error, 1)}
 	select {
 	case l.queue <- j:
@@ -107,14 +124,14 @@ func (l *Ledger) change(ctx context.Context, do func(context.Context, *sql.Tx) e
 // Promise writes what was decided on an observation: all of it or nothing. It
 // gives the keys of the ops that were not there before.
 func (l *Ledger) Promise(ctx context.Context, p plan.Promise) (added []string, err error) {
-	err = l.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = l.change(ctx, func(ctx context.Context, tx tx) error {
 		added, err = promise(ctx, tx, p)
 		return err
 	})
 	return added, err
 }
 
-func promise(ctx context.Context, tx *sql.Tx, p plan.Promise) ([]string, error) {
+func promise(ctx context.Context, tx tx, p plan.Promise) ([]string, error) {
 	for _, link := range p.Links {
 		if err := putLink(ctx, tx, link); err != nil {
 			return nil, err
@@ -131,13 +148,13 @@ func promise(ctx context.Context, tx *sql.Tx, p plan.Promise) ([]string, error) 
 		}
 	}
 	for _, n := range p.Notes {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO notes (link, side, id, doc) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc",
+		if _, err := tx.exec(ctx, "INSERT INTO notes (link, side, id, doc) VALUES (?, ?, ?, ?) ON CONFLICT (link, side, id) DO UPDATE SET doc = excluded.doc",
 			n.Link, n.Side, n.ID, encode(n)); err != nil {
 			return nil, fmt.Errorf("write note %s: %w", n.ID, err)
 		}
 	}
 	if p.Cursor != nil {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO cursors (feed, doc) VALUES (?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc", p.Cursor.Feed, encode(p.Cursor)); err != nil {
+		if _, err := tx.exec(ctx, "INSERT INTO cursors (feed, doc) VALUES (?, ?) ON CONFLICT (feed) DO UPDATE SET doc = excluded.doc", p.Cursor.Feed, encode(p.Cursor)); err != nil {
 			return nil, fmt.Errorf("write cursor %s: %w", p.Cursor.Feed, err)
 		}
 	}
@@ -145,17 +162,17 @@ func promise(ctx context.Context, tx *sql.Tx, p plan.Promise) ([]string, error) 
 }
 
 // putLink writes a link if it is as it was when it was read.
-func putLink(ctx context.Context, tx *sql.Tx, link plan.Link) error {
+func putLink(ctx context.Context, tx tx, link plan.Link) error {
 	was := link.Version
 	link.Version++
 	args := []any{link.Kind, link.Rule, link.Record, link.MMD, micros(link.Ended), micros(link.NotesDue), len(link.Twins), len(link.Vanished), link.Version, encode(link), link.ID}
 	var out sql.Result
 	var err error
 	if was == 0 {
-		out, err = tx.ExecContext(ctx, `INSERT INTO links (kind, rule, record, mmd, ended, notes_due, twins, vanished, version, doc, id)
+		out, err = tx.exec(ctx, `INSERT INTO links (kind, rule, record, mmd, ended, notes_due, twins, vanished, version, doc, id)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`, args...)
 	} else {
-		out, err = tx.ExecContext(ctx, `UPDATE links SET kind = ?, rule = ?, record = ?, mmd = ?, ended = ?, notes_due = ?, twins = ?, vanished = ?, version = ?, doc = ?
+		out, err = tx.exec(ctx, `UPDATE links SET kind = ?, rule = ?, record = ?, mmd = ?, ended = ?, notes_due = ?, twins = ?, vanished = ?, version = ?, doc = ?
 			WHERE id = ? AND version = ?`, append(args, was)...)
 	}
 	if err != nil {
@@ -179,11 +196,11 @@ func moved(out sql.Result, what string) error {
 // putOp promises an op. One that is known is decided anew only if it was never
 // sent, or definitely refused, and was decided on something else; what was sent
 // stays as it is.
-func putOp(ctx context.Context, tx *sql.Tx, op plan.Op) (added bool, err error) {
-	was, err := readOp(tx.QueryRowContext(ctx, "SELECT seq, doc FROM ops WHERE key = ?", op.Key))
+func putOp(ctx context.Context, tx tx, op plan.Op) (added bool, err error) {
+	was, err := readOp(tx.row(ctx, "SELECT seq, doc FROM ops WHERE key = ?", op.Key))
 	if errors.Is(err, sql.ErrNoRows) {
-		_, err = tx.ExecContext(ctx, `INSERT INTO ops (key, link, rule, kind, state, mark, attempt, frozen, rev, due, ended, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			op.Key, op.Link, op.Rule, op.Kind, op.State, op.Mark, op.Attempt, op.Frozen, op.Basis.Rev, micros(op.Due), micros(op.Ended), encode(op))
+		_, err = tx.exec(ctx, `INSERT INTO ops (key, link, rule, kind, state, mark, attempt, frozen, rev, due, ended, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			op.Key, op.Link, op.Rule, op.Kind, op.State, op.Mark, op.Attempt, number(op.Frozen), op.Basis.Rev, micros(op.Due), micros(op.Ended), encode(op))
 		if err != nil {
 			return false, fmt.Errorf("promise %s: %w", op.Key, err)
 		}
@@ -200,9 +217,9 @@ func putOp(ctx context.Context, tx *sql.Tx, op plan.Op) (added bool, err error) 
 }
 
 // setOp writes an op over the one with its key and that attempt.
-func setOp(ctx context.Context, tx *sql.Tx, op plan.Op, attempt int) error {
-	out, err := tx.ExecContext(ctx, "UPDATE ops SET rule = ?, state = ?, mark = ?, attempt = ?, frozen = ?, rev = ?, due = ?, ended = ?, doc = ? WHERE key = ? AND attempt = ?",
-		op.Rule, op.State, op.Mark, op.Attempt, op.Frozen, op.Basis.Rev, micros(op.Due), micros(op.Ended), encode(op), op.Key, attempt)
+func setOp(ctx context.Context, tx tx, op plan.Op, attempt int) error {
+	out, err := tx.exec(ctx, "UPDATE ops SET rule = ?, state = ?, mark = ?, attempt = ?, frozen = ?, rev = ?, due = ?, ended = ?, doc = ? WHERE key = ? AND attempt = ?",
+		op.Rule, op.State, op.Mark, op.Attempt, number(op.Frozen), op.Basis.Rev, micros(op.Due), micros(op.Ended), encode(op), op.Key, attempt)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", op.Key, err)
 	}
@@ -213,8 +230,15 @@ func setOp(ctx context.Context, tx *sql.Tx, op plan.Op, attempt int) error {
 func (l *Ledger) Begin(ctx context.Context, op plan.Op, now time.Time) (plan.Op, error) {
 	was := op.Attempt
 	op.State, op.Attempt, op.Begun, op.Frozen, op.Probes, op.Waits = plan.Begun, was+1, now, true, 0, time.Time{}
-	err := l.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := l.change(ctx, func(ctx context.Context, tx tx) error {
+		if err := tx.schema(ctx, l.schema); err != nil {
+			return err
+		}
 		if err := standing(ctx, tx, op.Key, was, plan.Promised); err != nil {
+			return err
+		}
+		var err error
+		if op.Begun, err = l.clock(ctx, tx, now); err != nil {
 			return err
 		}
 		return setOp(ctx, tx, op, was)
@@ -223,10 +247,10 @@ func (l *Ledger) Begin(ctx context.Context, op plan.Op, now time.Time) (plan.Op,
 }
 
 // standing checks that an op is in one of some states, at that attempt.
-func standing(ctx context.Context, tx *sql.Tx, key string, attempt int, states ...plan.State) error {
+func standing(ctx context.Context, tx tx, key string, attempt int, states ...plan.State) error {
 	var state plan.State
 	var at int
-	if err := tx.QueryRowContext(ctx, "SELECT state, attempt FROM ops WHERE key = ?", key).Scan(&state, &at); err != nil {
+	if err := tx.row(ctx, "SELECT state, attempt FROM ops WHERE key = ?", key).Scan(&state, &at); err != nil {
 		return fmt.Errorf("read %s: %w", key, err)
 	}
 	for _, s := range states {
@@ -239,7 +263,7 @@ func standing(ctx context.Context, tx *sql.Tx, key string, attempt int, states .
 
 // Settle writes down how an op stands now, and what follows from it.
 func (l *Ledger) Settle(ctx context.Context, op plan.Op, p plan.Promise) (added []string, err error) {
-	err = l.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = l.change(ctx, func(ctx context.Context, tx tx) error {
 		if err := standing(ctx, tx, op.Key, op.Attempt, plan.Promised, plan.Begun, plan.Unknown, plan.Doubt, plan.Parked); err != nil {
 			return err
 		}
@@ -250,6 +274,14 @@ func (l *Ledger) Settle(ctx context.Context, op plan.Op, p plan.Promise) (added 
 		return err
 	})
 	return added, err
+}
+
+// number writes a truth as both engines keep it.
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func encode(v any) string {

@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// silence is how long a worker's session may be silent by default.
+const silence = 30 * time.Second
+
+// oldest is the oldest server that can end a silent session.
+const oldest = 140000
+
+// openPostgres opens the ledger on PostgreSQL. One connection writes and holds the
+// worker's claims as session-level advisory locks. A worker that is frozen or cut
+// off is silent, and the server itself ends its session: what it had is free, and
+// its next write meets a new session that has claimed nothing.
+func openPostgres(ctx context.Context, cfg Config) (*Ledger, error) {
+	config, err := pgx.ParseConfig(cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("store %s is not understood: postgres://user:password@host/database", redact(cfg.URL))
+	}
+	if cfg.Silence <= 0 {
+		cfg.Silence = silence
+	}
+	l := &Ledger{
+		dialect: postgres(), claims: &claims{taken: map[string]*claimant{}}, me: newClaimant(),
+		queue: make(chan job), quit: make(chan struct{}), gone: make(chan struct{}),
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "bridge"
+	}
+	l.write = stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error { return l.connected(ctx, c, cfg) }))
+	l.write.SetMaxOpenConns(1)
+	l.write.SetMaxIdleConns(1)
+	l.write.SetConnMaxIdleTime(0)
+	read := stdlib.OpenDB(*config)
+	read.SetMaxOpenConns(8)
+	read.SetMaxIdleConns(8)
+	l.use(read)
+	if err := l.ready(ctx, cfg); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the ledger %s: %w", redact(cfg.URL), err), l.write.Close(), read.Close())
+	}
+	go l.writer() //nolint:contextcheck // it writes for many callers, and ends with Close
+	if cfg.Worker {
+		l.beats = make(chan struct{})
+		go l.beat(cfg.Silence / 3) //nolint:contextcheck,gosec // it ends with Close
+	}
+	return l, nil
+}
+
+// connected begins a session: the one before it is gone, and its claims with it.
+func (l *Ledger) connected(ctx context.Context, c *pgx.Conn, cfg Config) error {
+	l.me.lose()
+	l.me.begin()
+	if !cfg.Worker {
+		return nil
+	}
+	for _, set := range []string{
+		fmt.Sprintf("SET idle_session_timeout = %d", cfg.Silence.Milliseconds()),
+		fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", cfg.Silence.Milliseconds()),
+		fmt.Sprintf("SET tcp_user_timeout = %d", cfg.Silence.Milliseconds()),
+	} {
+		if _, err := c.Exec(ctx, set); err != nil {
+			return fmt.Errorf("%s: %w", set, err)
+		}
+	}
+	return nil
+}
+
+// beat keeps the session from being silent while this process is well.
+func (l *Ledger) beat(every time.Duration) {
+	defer close(l.beats)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.quit:
+			return
+		case <-tick.C:
+			ctx, cancel := context.WithTimeout(context.Background(), every)
+			_ = l.change(ctx, func(context.Context, tx) error { return nil }) // an error is the next writer's to tell
+			cancel()
+		}
+	}
+}
+
+// ready refuses a server on which a promise would not hold, and brings the schema
+// up to date.
+func (l *Ledger) ready(ctx context.Context, cfg Config) error {
+	var version int
+	var commit string
+	var standby bool
+	if err := l.write.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, current_setting('synchronous_commit'), pg_is_in_recovery(),
+		coalesce(current_schema(), '')`).Scan(&version, &commit, &standby, &l.space); err != nil {
+		return err
+	}
+	switch {
+	case version < oldest:
+		return fmt.Errorf("the server is PostgreSQL %d: 14 or later is needed, which ends the session of a worker that is frozen", version/10000)
+	case commit == "off":
+		return errors.New("synchronous_commit is off: what was promised could be forgotten. ALTER ROLE … SET synchronous_commit = on")
+	case l.space == "":
+		return errors.New("no schema to keep the ledger in: its user may use none, or search_path names none that is there")
+	case standby:
+		return errors.New("the server is a standby, and cannot be written to")
+	}
+	if err := l.unpooled(ctx); err != nil {
+		return err
+	}
+	return l.migratePostgres(ctx, cfg.Worker)
+}
+
+// unpooled refuses a pooler that hands each statement to another session: claims
+// would be left behind in it.
+func (l *Ledger) unpooled(ctx context.Context) error {
+	c, err := l.write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close() //nolint:errcheck // it goes back to the pool of one
+	pids := map[int]bool{}
+	for range 4 {
+		var pid int
+		if err := c.QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+			return err
+		}
+		pids[pid] = true
+	}
+	var locked, unlocked bool
+	key := l.number64(fmt.Sprintf("pooler %v", pids))
+	if err := c.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", key).Scan(&locked); err != nil {
+		return err
+	}
+	if err := c.QueryRowContext(ctx, "SELECT pg_advisory_unlock($1)", key).Scan(&unlocked); err != nil {
+		return err
+	}
+	if len(pids) > 1 || locked != unlocked {
+		return errors.New("a pooler stands before the server and gives each statement another session: use session pooling, or the server itself")
+	}
+	return nil
+}
+
+// migratePostgres applies what is missing, one program at a time.
+func (l *Ledger) migratePostgres(ctx context.Context, worker bool) error {
+	c, err := l.write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := c.ExecContext(ctx, "SELECT pg_advisory_lock($1)", l.number64("migrations")); err != nil {
+		return errors.Join(err, c.Close())
+	}
+	var empty bool
+	err = c.QueryRowContext(ctx, "SELECT to_regclass('schema_version') IS NULL").Scan(&empty)
+	if err := errors.Join(err, c.Close()); err != nil { // the session goes on with the lock
+		return err
+	}
+	if empty && !worker {
+		err = ErrMissing
+	} else {
+		err = l.migrate(ctx, empty)
+	}
+	_, freed := l.write.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", l.number64("migrations"))
+	return errors.Join(err, freed)
+}
+
+// clock is the server's time: workers on several machines share it.
+func (l *Ledger) clock(ctx context.Context, tx tx, now time.Time) (time.Time, error) {
+	if !l.numbered {
+		return now, nil
+	}
+	var server time.Time
+	if err := tx.row(ctx, "SELECT clock_timestamp()").Scan(&server); err != nil {
+		return now, fmt.Errorf("read the server's clock: %w", err)
+	}
+	return server.UTC(), nil
+}
