@@ -59,6 +59,12 @@ func (p *Poller) prove(ctx context.Context) error {
 		return err
 	}
 	if empty {
+		// Another worker may have made its first ticket while the list was read.
+		if _, empty, err = p.newest(ctx); err != nil {
+			return err
+		}
+	}
+	if empty {
 		return ErrLost
 	}
 	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{Marks: keys(marks)}) {

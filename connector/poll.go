@@ -110,6 +110,10 @@ func (p *Poller) read(ctx context.Context, f feed, report *Report) error {
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if errors.Is(err, plan.ErrStale) {
+		report.Unread = append(report.Unread, f.name+": another worker, or a person, was faster; it is read again")
+		return nil
+	}
 	if _, ok := errors.AsType[*sideError](err); !ok {
 		return err
 	}
@@ -195,7 +199,8 @@ func (p *Poller) begin(ctx context.Context, name, fingerprint string) (reading, 
 		return reading{}, err
 	}
 	r := reading{cursor: cursor, since: cursor.Read, began: p.Now()}
-	if cursor.Fingerprint != fingerprint || (p.FullScan > 0 && r.began.Sub(cursor.Full) >= p.FullScan) {
+	due := p.FullScan > 0 && r.began.Sub(cursor.Full) >= p.FullScan
+	if cursor.Fingerprint != fingerprint || due || cursor.Full.Before(p.Planner.Aged) {
 		r.since, r.full = time.Time{}, true
 		r.cursor = plan.Cursor{Feed: name, Fingerprint: fingerprint, Read: cursor.Read, Full: r.began}
 		if cursor.Fingerprint != fingerprint {

@@ -153,7 +153,8 @@ func (p *Poller) observe(ctx context.Context, t table, records []itsm.Record, cr
 	var news []plan.Record
 	for _, rec := range records {
 		story := stories[rec.Value("sys_id")]
-		if story != nil && story.Link.Rev == rec.Value("sys_mod_count") && (story.Link.MMD != "" || story.Link.ByHand) {
+		quiet := story != nil && story.Link.Rev == rec.Value("sys_mod_count") && !p.Planner.Behind(story.Link, plan.OfRecord)
+		if quiet && (story.Link.MMD != "" || story.Link.ByHand) {
 			continue
 		}
 		news = append(news, plan.Record{Table: t.name, Row: row(rec), Seen: seen, Unsure: p.early(t, rec, seen)})

@@ -228,7 +228,7 @@ func (p *Poller) observeTickets(ctx context.Context, seen []plan.Ticket, watched
 		delete(byID, link.MMD)
 		watched.saw(link, t.Seen)
 		rule := p.Planner.Rules.Ticket(link.Rule)
-		if rule != nil && link.Ended.IsZero() && plan.Moved(rule, link, t) {
+		if rule != nil && link.Ended.IsZero() && (plan.Moved(rule, link, t) || p.Planner.Behind(link, plan.OfTicket)) {
 			changes = append(changes, change{rule, link, t})
 		}
 	}

@@ -2,14 +2,23 @@ package plan
 
 import "time"
 
+// The sides of a link, as the ledger may be behind them.
+const (
+	OfRecord = "record"
+	OfTicket = "ticket"
+)
+
+// Behind says that a side of a link was not seen since the ledger was set back: it
+// has to be looked at even if it did not move, so that what moves later is news.
+func (p Planner) Behind(link Link, side string) bool {
+	return !p.Aged.IsZero() && !link.Created.After(p.Aged) && link.Base["aged."+side].Value != p.agedMark()
+}
+
 // old says that a side of a link is seen for the first time since the ledger was
 // set back: what it says now is a baseline, since the ledger that is lost may have
 // dealt with it. It says so once.
 func (p Planner) old(link *Link, side string) bool {
-	if p.Aged.IsZero() || link.Created.After(p.Aged) {
-		return false
-	}
-	if link.Base["aged."+side].Value == p.agedMark() {
+	if !p.Behind(*link, side) {
 		return false
 	}
 	link.Base["aged."+side] = Baseline{Value: p.agedMark()}

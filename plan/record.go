@@ -281,7 +281,7 @@ func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record)
 	link := story.Link.clone()
 	away := !link.Left.IsZero()
 	out := p.comments(rule, story, rec, !away)
-	old := p.old(&link, "record")
+	old := p.old(&link, OfRecord)
 	for _, field := range rule.TellTicket {
 		if away || old {
 			break // the baselines move, and nobody is told

@@ -45,7 +45,11 @@ func (p Planner) Linked(rule *mapping.TicketRule, link Link, create Op, t Ticket
 // all fields of one turn.
 func (p Planner) LinkedTicket(rule *mapping.TicketRule, story Story, t Ticket, rec Record) Promise {
 	if !Moved(rule, story.Link, t) {
-		return Promise{}
+		link := story.Link.clone()
+		if !p.old(&link, OfTicket) {
+			return Promise{}
+		}
+		return Promise{Links: []Link{link}, At: t.Seen}
 	}
 	var changes []string
 	for _, field := range rule.TicketFields {
@@ -75,7 +79,7 @@ func (p Planner) turn(rule *mapping.TicketRule, link Link, t Ticket, rec Record,
 	op.Basis.Ticket = t.Row
 	op.Fact = t.Seen
 	out := Promise{At: t.Seen}
-	if p.old(&link, "ticket") && turns.Turn > 1 {
+	if p.old(&link, OfTicket) && turns.Turn > 1 {
 		link.Notice = "the ledger was set back: the state of ticket " + t.ID + " is taken as it stands"
 		out.Links = []Link{link}
 		return out
