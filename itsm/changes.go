@@ -3,7 +3,7 @@ package itsm
 import (
 	"context"
 	"iter"
-	"strings"
+	"maps"
 	"time"
 )
 
@@ -14,7 +14,7 @@ import (
 // changed while it was read.
 func (c *Client) Changes(ctx context.Context, ask Ask, since time.Time) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		w := &walk{client: c, ask: ask, seen: map[string]string{}}
+		w := &walk{client: c, ask: ask, query: Encoded(ask.Query), seen: map[string]seen{}}
 		if !since.IsZero() {
 			w.from = since.UTC().Format(time.DateTime)
 		}
@@ -37,22 +37,33 @@ func (c *Client) Changes(ctx context.Context, ask Ask, since time.Time) iter.Seq
 type walk struct {
 	client *Client
 	ask    Ask
+	query  Query
 	// from is the second from which rows are asked for; empty: from the first.
 	from string
+	// behind says that the rows of that second itself are not wanted any more.
+	behind bool
 	// tie is the sys_id behind which the rows of that one second are asked for.
 	tie string
 	// offset steps over emptied pages, and over everything once the order is not
 	// to be trusted.
 	offset   int
 	unsorted bool
-	seen     map[string]string
-	done     bool
+	// seen are the rows given that the window may still show.
+	seen map[string]seen
+	done bool
 }
+
+// seen is how a row stood when it was given.
+type seen struct{ at, mod string }
 
 // next reads one page and finds where the one behind it begins.
 func (w *walk) next(ctx context.Context) ([]Record, error) {
 	limit := w.client.page
-	got, err := w.client.list(ctx, w.ask.Table, w.ask.values(w.query(), limit, w.offset))
+	query, err := w.window().Encode()
+	if err != nil {
+		return nil, err
+	}
+	got, err := w.client.list(ctx, w.ask.Table, w.ask.values(query, limit, w.offset))
 	if err != nil {
 		return nil, err
 	}
@@ -60,21 +71,23 @@ func (w *walk) next(ctx context.Context) ([]Record, error) {
 	first, end := "", ""
 	for _, row := range got.rows {
 		id, at := row.Value("sys_id"), row.Value("sys_updated_on")
-		if at == "" || at < end {
+		if at == "" || at < end || at < w.from {
 			w.unsorted = true
 		}
 		if first == "" {
 			first = at
 		}
 		end = at
-		if w.seen[id] != row.Value("sys_mod_count")+" "+at {
-			w.seen[id] = row.Value("sys_mod_count") + " " + at
-			fresh = append(fresh, row)
+		now := seen{at, row.Value("sys_mod_count")}
+		if at != "" && at < w.from || w.seen[id] == now {
+			continue // given before, or never asked for: the window was dropped
 		}
+		w.seen[id] = now
+		fresh = append(fresh, row)
 	}
-	// Without a count, a page that brings nothing new is the end.
-	last := got.total >= 0 && w.offset+limit >= got.total || got.total < 0 && len(fresh) == 0
-	w.step(got.rows, limit, last, first == end)
+	// Without a count, an empty page is the end: nothing tells it from an emptied one.
+	last := got.total >= 0 && w.offset+limit >= got.total || got.total < 0 && len(got.rows) == 0
+	w.step(got.rows, limit, last, len(fresh) == 0, first == end)
 	return fresh, nil
 }
 
@@ -83,50 +96,43 @@ func (w *walk) next(ctx context.Context) ([]Record, error) {
 //	page                      next
 //	last, of one second       the seconds behind it
 //	last                      none
-//	emptied                   the same query, further on
+//	emptied, or nothing new   the same query, further on
 //	unsorted                  the same query, further on
 //	all of one second         the rest of that second, by sys_id
 //	else                      from its last second on
-func (w *walk) step(rows []Record, limit int, last, tied bool) {
+func (w *walk) step(rows []Record, limit int, last, stale, tied bool) {
 	switch {
 	case last && w.tie != "":
-		w.tie, w.offset = "", 0
-		w.from = ">" + w.from
+		w.tie, w.offset, w.behind = "", 0, true
 	case last:
 		w.done = true
-	case len(rows) == 0 || w.unsorted:
+	case stale || w.unsorted:
 		w.offset += limit
 	case w.tie != "", tied:
 		behind := rows[len(rows)-1]
 		w.tie, w.offset, w.from = behind.Value("sys_id"), 0, behind.Value("sys_updated_on")
+		w.forget()
 	default:
-		w.from, w.offset = rows[len(rows)-1].Value("sys_updated_on"), 0
+		w.from, w.offset, w.behind = rows[len(rows)-1].Value("sys_updated_on"), 0, false
+		w.forget()
 	}
 }
 
-// query adds the window to each group of the rule's query: what stands before
-// ^NQ does not carry over.
-func (w *walk) query() string {
-	window := ""
+// forget drops what the window has passed: a long read stays small.
+func (w *walk) forget() {
+	maps.DeleteFunc(w.seen, func(_ string, s seen) bool { return s.at < w.from })
+}
+
+// window narrows the rule's query to where the read stands.
+func (w *walk) window() Query {
+	q := w.query
 	switch {
 	case w.tie != "":
-		window = "sys_updated_on=" + w.from + "^sys_id>" + w.tie
-	case strings.HasPrefix(w.from, ">"):
-		window = "sys_updated_on" + w.from
+		q = q.And(If("sys_updated_on", Equals, w.from), If("sys_id", More, w.tie))
+	case w.behind:
+		q = q.And(If("sys_updated_on", More, w.from))
 	case w.from != "":
-		window = "sys_updated_on>=" + w.from
+		q = q.And(If("sys_updated_on", AtLeast, w.from))
 	}
-	groups := strings.Split(w.ask.Query, "^NQ")
-	for i, g := range groups {
-		groups[i] = join(strings.TrimSuffix(g, "^EQ"), window)
-	}
-	return join(strings.Join(groups, "^NQ"), "ORDERBYsys_updated_on^ORDERBYsys_id")
-}
-
-// join puts two parts of a query together; either may be empty.
-func join(a, b string) string {
-	if a == "" || b == "" {
-		return a + b
-	}
-	return a + "^" + b
+	return q.OrderBy("sys_updated_on", "sys_id")
 }

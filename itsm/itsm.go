@@ -1,16 +1,15 @@
 // Package itsm reads and writes a server with ServiceNow's table API: records,
-// journals and approvals. It survives what real instances do (emptied pages,
-// dropped conditions, web pages instead of JSON) and says what it saw; it decides
-// nothing about it.
+// journals, approvals, counts, and what a table is made of. It survives what real
+// instances do (emptied pages, dropped conditions, web pages instead of JSON) and
+// says what it saw; it decides nothing about it. It refuses to send a query that the
+// instance would run as a script, to follow the instance to another host, and to ask
+// while the instance wants to be left alone.
 package itsm
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -49,6 +48,7 @@ type Client struct {
 	mu     sync.Mutex
 	offset time.Duration
 	known  bool
+	rate   Rate
 }
 
 // New makes a client. It refuses a URL that is not https.
@@ -122,51 +122,20 @@ type page struct {
 }
 
 func (c *Client) list(ctx context.Context, table string, q url.Values) (page, error) {
-	var body struct {
-		Result []Record        `json:"result"`
-		Error  json.RawMessage `json:"error"`
-	}
-	out, err := c.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: "api/now/v2/table/" + url.PathEscape(table), Name: "table/" + table, Query: q, Into: &body})
-	c.tick(out.Header)
+	return c.pageOf(ctx, rest.Request{Path: "api/now/v2/table/" + url.PathEscape(table), Name: "table/" + table, Query: q})
+}
+
+func (c *Client) pageOf(ctx context.Context, r rest.Request) (page, error) {
+	r.Method = http.MethodGet
+	rows, header, err := converse[[]Record](ctx, c, r)
 	if err != nil {
-		return page{}, classify(err)
+		return page{}, err
 	}
-	if len(body.Error) > 0 && string(body.Error) != "null" {
-		return page{}, partial(http.MethodGet, table, out.Body)
-	}
-	total, err := strconv.Atoi(out.Header.Get("X-Total-Count"))
+	total, err := strconv.Atoi(header.Get("X-Total-Count"))
 	if err != nil {
 		total = -1
 	}
-	return page{body.Result, total}, nil
-}
-
-// partial is a 200 that holds an error beside some rows (servicenow-api.md 1.9):
-// the rows are not all.
-func partial(method, table string, body []byte) error {
-	code, message := explain(body)
-	return &rest.Error{
-		Method: method, Path: "table/" + table, Status: http.StatusOK, Code: code, Outcome: rest.Unknown, Complete: true,
-		Err: fmt.Errorf("%w: %s", ErrPartial, message),
-	}
-}
-
-// tick notes how far the instance's clock is ahead of ours.
-func (c *Client) tick(h http.Header) {
-	at, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.offset, c.known = at.Sub(c.now().Truncate(time.Second)), true
-}
-
-// Clock tells how far the instance's clock is ahead of ours, once a reply has said so.
-func (c *Client) Clock() (offset time.Duration, known bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.offset, c.known
+	return page{rows, total}, nil
 }
 
 // Records reads rows by sys_id, in batches. Rows that were not asked for are left
@@ -178,7 +147,7 @@ func (c *Client) Records(ctx context.Context, ask Ask, ids []string) iter.Seq2[R
 			for _, id := range some {
 				wanted[id] = true
 			}
-			got, err := c.list(ctx, ask.Table, ask.values("sys_idIN"+strings.Join(some, ",")+"^ORDERBYsys_id", len(some), 0))
+			got, err := c.chosen(ctx, ask, some)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -195,16 +164,24 @@ func (c *Client) Records(ctx context.Context, ask Ask, ids []string) iter.Seq2[R
 	}
 }
 
+func (c *Client) chosen(ctx context.Context, ask Ask, ids []string) (page, error) {
+	query, err := Where(If("sys_id", In, ids...)).OrderBy("sys_id").Encode()
+	if err != nil {
+		return page{}, err
+	}
+	return c.list(ctx, ask.Table, ask.values(query, len(ids), 0))
+}
+
 // Get reads one row; ErrNotFound when it is not there or may not be read.
 func (c *Client) Get(ctx context.Context, ask Ask, id string) (Record, error) {
-	var body struct {
-		Result Record `json:"result"`
-	}
 	q := ask.values("", 1, 0)
 	q.Del("sysparm_limit")
-	out, err := c.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: rowPath(ask.Table, id), Name: "table/" + ask.Table + "/ID", Query: q, Into: &body})
-	c.tick(out.Header)
-	return body.Result, classify(err)
+	r := rest.Request{Method: http.MethodGet, Path: rowPath(ask.Table, id), Name: "table/" + ask.Table + "/ID", Query: q}
+	row, _, err := converse[Record](ctx, c, r)
+	if got, came := row["sys_id"]; err == nil && came && got.Value != id {
+		return nil, unsure(r, errors.New("the reply shows another record"))
+	}
+	return row, err
 }
 
 // Update patches one row with raw values and returns what was asked of it, as the
@@ -220,110 +197,47 @@ func (c *Client) Create(ctx context.Context, ask Ask, set map[string]string) (Re
 }
 
 func (c *Client) write(ctx context.Context, method, path string, ask Ask, set map[string]string) (Record, error) {
-	var body struct {
-		Result Record          `json:"result"`
-		Error  json.RawMessage `json:"error"`
-	}
-	table, q := ask.Table, ask.values("", 1, 0)
+	q := ask.values("", 1, 0)
 	q.Del("sysparm_limit")
 	q.Set("sysparm_input_display_value", "false")
-	out, err := c.rest.Do(ctx, rest.Request{Method: method, Path: path, Name: "table/" + table, Query: q, Body: set, Into: &body})
-	c.tick(out.Header)
+	r := rest.Request{Method: method, Path: path, Name: "table/" + ask.Table, Query: q, Body: set}
+	row, _, err := converse[Record](ctx, c, r)
 	switch {
 	case err != nil:
-		return nil, classify(err)
-	case len(body.Error) > 0 && string(body.Error) != "null":
-		return nil, partial(method, table, out.Body)
-	case len(body.Result) == 0:
-		return nil, &rest.Error{Method: method, Path: "table/" + table, Status: out.Status, Outcome: rest.Unknown, Complete: true, Err: errors.New("the reply shows no record")}
+		return nil, err
+	case len(row) == 0:
+		return nil, unsure(r, errNoResult)
 	}
-	return body.Result, nil
+	return row, nil
 }
 
 func rowPath(table, id string) string {
 	return "api/now/v2/table/" + url.PathEscape(table) + "/" + url.PathEscape(id)
 }
 
-// Count says how many rows a query finds, by the aggregate API.
+// Count says how many rows a query finds, by the aggregate API. Rows that may not
+// be read are counted too.
 func (c *Client) Count(ctx context.Context, table, query string) (int, error) {
-	var body struct {
-		Result struct {
-			Stats struct{ Count string }
-		}
-	}
-	q := url.Values{"sysparm_count": {"true"}}
-	if query != "" {
-		q.Set("sysparm_query", query)
-	}
-	_, err := c.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: "api/now/v1/stats/" + url.PathEscape(table), Name: "stats/" + table, Query: q, Into: &body})
+	text, err := Encoded(query).Encode()
 	if err != nil {
-		return 0, classify(err)
+		return 0, err
 	}
-	return strconv.Atoi(body.Result.Stats.Count)
-}
-
-// Record is one row as it came, by dotted path. A key that is absent was not
-// readable; one that is there may be empty.
-type Record map[string]Field
-
-// Value is a field's raw value.
-func (r Record) Value(path string) string { return r[path].Value }
-
-// Paths lists the fields that came, sorted.
-func (r Record) Paths() []string { return slices.Sorted(maps.Keys(r)) }
-
-// Field is one field in any of the shapes of servicenow-api.md 1.5.
-type Field struct {
-	Value   string
-	Display string
-}
-
-// UnmarshalJSON reads a text, {link,value}, {display_value,link[,value]},
-// {display_value,value}, null, and bare numbers and booleans.
-func (f *Field) UnmarshalJSON(raw []byte) error {
-	*f = Field{}
-	switch {
-	case len(raw) == 0 || string(raw) == "null":
-		return nil
-	case raw[0] == '"':
-		return json.Unmarshal(raw, &f.Value)
-	case raw[0] == '{':
-		var o struct {
-			Value        *scalar `json:"value"`
-			DisplayValue *scalar `json:"display_value"`
-			Link         string  `json:"link"`
-		}
-		if err := json.Unmarshal(raw, &o); err != nil {
-			return err
-		}
-		if o.DisplayValue != nil {
-			f.Display = string(*o.DisplayValue)
-		}
-		switch {
-		case o.Value != nil:
-			f.Value = string(*o.Value)
-		case o.Link != "": // display mode has no value: the link ends with it
-			f.Value = o.Link[strings.LastIndexByte(o.Link, '/')+1:]
-		default:
-			f.Value = f.Display
-		}
-		return nil
-	case raw[0] == '[':
-		return fmt.Errorf("a field is a text or an object, not a list: %.40s", raw)
+	r := rest.Request{Method: http.MethodGet, Path: "api/now/v1/stats/" + url.PathEscape(table), Name: "stats/" + table, Query: url.Values{"sysparm_count": {"true"}}}
+	if text != "" {
+		r.Query.Set("sysparm_query", text)
 	}
-	f.Value = string(raw)
-	return nil
-}
-
-// scalar is a text, a number or a boolean, as text.
-type scalar string
-
-func (s *scalar) UnmarshalJSON(raw []byte) error {
-	if len(raw) > 0 && raw[0] == '"' {
-		return json.Unmarshal(raw, (*string)(s))
+	type stats struct {
+		Stats struct {
+			Count scalar `json:"count"`
+		} `json:"stats"`
 	}
-	if string(raw) != "null" {
-		*s = scalar(raw)
+	got, _, err := converse[stats](ctx, c, r)
+	if err != nil {
+		return 0, err
 	}
-	return nil
+	n, err := strconv.Atoi(string(got.Stats.Count))
+	if err != nil {
+		return 0, unsure(r, errors.New("the reply shows no count"))
+	}
+	return n, nil
 }

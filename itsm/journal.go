@@ -4,11 +4,11 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 )
 
-// Entry is one journal row.
+// Entry is one entry of a journal. Of rows, ID is the sys_id and By the user name; of
+// a display value see ParseJournal.
 type Entry struct {
 	ID      string
 	Element string
@@ -20,17 +20,20 @@ type Entry struct {
 
 // Journal lists the journal rows of records, oldest first, ties by sys_id. Each
 // row is looked at again for what was asked: an instance that drops a condition
-// answers with everybody's.
+// answers with everybody's. An instance that closes sys_journal_field to this user
+// answers with no row at all: JournalText reads another way.
 func (c *Client) Journal(ctx context.Context, ids, elements []string, since time.Time) iter.Seq2[Entry, error] {
-	fields := []string{"sys_id", "name", "element", "element_id", "value", "sys_created_on", "sys_created_by"}
+	ask := Ask{Table: "sys_journal_field", Fields: []string{"sys_id", "name", "element", "element_id", "value", "sys_created_on", "sys_created_by"}}
 	return func(yield func(Entry, error) bool) {
+		if len(elements) == 0 {
+			return
+		}
 		for some := range slices.Chunk(ids, many) {
-			query := "element_idIN" + strings.Join(some, ",") + "^elementIN" + strings.Join(elements, ",")
+			query := Where(If("element_id", In, some...), If("element", In, elements...)).OrderBy("sys_created_on", "sys_id")
 			if !since.IsZero() {
-				query += "^sys_created_on>=" + since.UTC().Format(time.DateTime)
+				query = query.And(If("sys_created_on", AtLeast, since.UTC().Format(time.DateTime)))
 			}
-			ask := Ask{Table: "sys_journal_field", Query: query + "^ORDERBYsys_created_on^ORDERBYsys_id", Fields: fields}
-			for row, err := range c.all(ctx, ask) {
+			for row, err := range c.all(ctx, ask, query) {
 				if err != nil {
 					yield(Entry{}, err)
 					return
@@ -58,13 +61,10 @@ type Approval struct {
 
 // Approvals lists the approval rows of objects.
 func (c *Client) Approvals(ctx context.Context, ids []string) iter.Seq2[Approval, error] {
+	ask := Ask{Table: "sysapproval_approver", Fields: []string{"sys_id", "sysapproval", "approver", "state", "sys_updated_on"}}
 	return func(yield func(Approval, error) bool) {
 		for some := range slices.Chunk(ids, many) {
-			ask := Ask{
-				Table: "sysapproval_approver", Query: "sysapprovalIN" + strings.Join(some, ",") + "^ORDERBYsys_id",
-				Fields: []string{"sys_id", "sysapproval", "approver", "state", "sys_updated_on"},
-			}
-			for row, err := range c.all(ctx, ask) {
+			for row, err := range c.all(ctx, ask, Where(If("sysapproval", In, some...)).OrderBy("sys_id")) {
 				if err != nil {
 					yield(Approval{}, err)
 					return
@@ -82,11 +82,23 @@ func (c *Client) Approvals(ctx context.Context, ids []string) iter.Seq2[Approval
 }
 
 // all reads every row of a query whose order does not change under way, by offset.
-func (c *Client) all(ctx context.Context, ask Ask) iter.Seq2[Record, error] {
+func (c *Client) all(ctx context.Context, ask Ask, query Query) iter.Seq2[Record, error] {
+	text, err := query.Encode()
+	return c.byOffset(err, func(offset int) (page, error) {
+		return c.list(ctx, ask.Table, ask.values(text, c.page, offset))
+	})
+}
+
+// byOffset reads page after page; first is an error from before the first.
+func (c *Client) byOffset(first error, next func(offset int) (page, error)) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
+		if first != nil {
+			yield(nil, first)
+			return
+		}
 		seen := map[string]bool{}
 		for offset := 0; ; offset += c.page {
-			got, err := c.list(ctx, ask.Table, ask.values(ask.Query, c.page, offset))
+			got, err := next(offset)
 			if err != nil {
 				yield(nil, err)
 				return

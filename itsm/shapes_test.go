@@ -2,6 +2,7 @@ package itsm_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -44,27 +45,42 @@ func fixed(status int, body string) func(*http.Request, http.ResponseWriter) {
 	}
 }
 
-func client(t *testing.T, d *desk) *itsm.Client {
-	t.Helper()
+func config(tb testing.TB, d http.RoundTripper) itsm.Config {
+	tb.Helper()
 	base, err := url.Parse("https://acme.service-now.com")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	c, err := itsm.New(itsm.Config{
+	return itsm.Config{
 		URL: base, Auth: itsm.Auth{Type: "basic", Username: "bridge", Password: "canary-password"}, Transport: d, Page: 3,
 		Now: func() time.Time { return time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC) },
-	})
+	}
+}
+
+func open(tb testing.TB, cfg itsm.Config) *itsm.Client {
+	tb.Helper()
+	c, err := itsm.New(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
 
+func client(t *testing.T, d *desk) *itsm.Client {
+	t.Helper()
+	return open(t, config(t, d))
+}
+
 func payload(t *testing.T, name string) string {
 	t.Helper()
+	return read(t, name)
+}
+
+func read(tb testing.TB, name string) string {
+	tb.Helper()
 	raw, err := os.ReadFile(filepath.Join("../testdata/itsm", name))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(raw)
 }
@@ -191,9 +207,17 @@ func TestAPartialAnswerIsNoWholeList(t *testing.T) {
 
 func TestEveryPayloadIsReadByATest(t *testing.T) {
 	t.Parallel()
-	source, err := os.ReadFile("shapes_test.go")
+	tests, err := filepath.Glob("*_test.go")
 	if err != nil {
 		t.Fatal(err)
+	}
+	var source []byte
+	for _, name := range tests {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, raw...)
 	}
 	files, err := filepath.Glob("../testdata/itsm/*")
 	if err != nil || len(files) == 0 {
@@ -210,6 +234,12 @@ func TestEveryPayloadIsReadByATest(t *testing.T) {
 type table struct {
 	rows   []row
 	hidden map[string]bool
+	// drops is the beginning of the conditions that it leaves out.
+	drops string
+	// shift is how far its user's zone is ahead of UTC, in which it reads dates.
+	shift time.Duration
+	// countless says that it does not count.
+	countless bool
 	// between runs after each page.
 	between func(t *table, page int)
 	pages   int
@@ -228,7 +258,9 @@ func (t *table) serve(r *http.Request, w http.ResponseWriter) {
 	slices.SortFunc(found, func(a, b row) int { return strings.Compare(a.at+a.id, b.at+b.id) })
 	limit, _ := strconv.Atoi(q.Get("sysparm_limit"))
 	offset, _ := strconv.Atoi(q.Get("sysparm_offset"))
-	w.Header().Set("X-Total-Count", strconv.Itoa(len(found)))
+	if !t.countless {
+		w.Header().Set("X-Total-Count", strconv.Itoa(len(found)))
+	}
 	var out []string
 	for _, x := range found[min(offset, len(found)):min(offset+limit, len(found))] {
 		if !t.hidden[x.id] {
@@ -244,7 +276,13 @@ func (t *table) serve(r *http.Request, w http.ResponseWriter) {
 
 // holds knows the three conditions of a window.
 func (t *table) holds(x row, query string) bool {
+	if at, err := time.Parse(time.DateTime, x.at); err == nil {
+		x.at = at.Add(t.shift).Format(time.DateTime)
+	}
 	for part := range strings.SplitSeq(query, "^") {
+		if t.drops != "" && strings.HasPrefix(part, t.drops) {
+			continue
+		}
 		if v, ok := strings.CutPrefix(part, "sys_updated_on>="); ok && x.at < v {
 			return false
 		} else if v, ok := strings.CutPrefix(part, "sys_updated_on="); ok && x.at != v {
@@ -322,6 +360,63 @@ func TestChangesLosesNoRow(t *testing.T) {
 	}
 }
 
+func TestChangesEndsWhereTheWindowIsNotTaken(t *testing.T) {
+	t.Parallel()
+	every := func(n int) []row {
+		var out []row
+		for i := range 20 {
+			out = append(out, row{fmt.Sprintf("%03d", i), second(i / n), "1"})
+		}
+		return out
+	}
+	since := time.Date(2026, 11, 23, 9, 0, 5, 0, time.UTC)
+	tests := map[string]struct {
+		table table
+		since time.Time
+		want  int
+	}{
+		"the time is dropped":                         {table{rows: every(1), drops: "sys_updated_on"}, time.Time{}, 20},
+		"the time is dropped, of some":                {table{rows: every(1), drops: "sys_updated_on"}, since, 15},
+		"the time is dropped, in ties":                {table{rows: every(5), drops: "sys_updated_on"}, time.Time{}, 20},
+		"the identity is dropped, in ties":            {table{rows: every(5), drops: "sys_id"}, time.Time{}, 20},
+		"the identity is dropped, in one second":      {table{rows: every(20), drops: "sys_id"}, time.Time{}, 20},
+		"both are dropped":                            {table{rows: every(5), drops: "sys_"}, time.Time{}, 20},
+		"dates are read in a zone ahead":              {table{rows: every(1), shift: 2 * time.Second}, time.Time{}, 20},
+		"dates are read in a zone ahead, of some":     {table{rows: every(1), shift: 2 * time.Second}, since, 15},
+		"nothing is counted":                          {table{rows: every(1), countless: true}, time.Time{}, 20},
+		"nothing is counted, in ties":                 {table{rows: every(5), countless: true}, time.Time{}, 20},
+		"nothing is counted, and the time is dropped": {table{rows: every(1), countless: true, drops: "sys_updated_on"}, time.Time{}, 20},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			desk0 := &tt.table
+			desk0.between = func(_ *table, page int) {
+				if page > 100 {
+					stop()
+				}
+			}
+			given := map[string]int{}
+			for rec, err := range client(t, &desk{answer: desk0.serve}).Changes(ctx, itsm.Ask{Table: "incident"}, tt.since) {
+				if err != nil {
+					t.Fatalf("after %d pages and %d rows: %v", desk0.pages, len(given), err)
+				}
+				given[rec.Value("sys_id")]++
+			}
+			for id, n := range given {
+				if n != 1 {
+					t.Errorf("%s came %d times", id, n)
+				}
+			}
+			if len(given) != tt.want || desk0.pages > 100 {
+				t.Errorf("%d rows in %d pages, want %d", len(given), desk0.pages, tt.want)
+			}
+		})
+	}
+}
+
 func TestTheWindowIsPutIntoEachGroupOfAQuery(t *testing.T) {
 	t.Parallel()
 	d := &desk{answer: fixed(http.StatusOK, `{"result":[]}`)}
@@ -352,13 +447,23 @@ func TestTheInstancesClockIsKnownFromItsAnswers(t *testing.T) {
 }
 
 func FuzzField(f *testing.F) {
-	for _, s := range []string{`"x"`, `null`, `{"link":"a/b","value":"c"}`, `{"display_value":null,"value":""}`, `{"display_value":"x","link":"a/b"}`, `3`, `true`, `[]`} {
+	for _, s := range []string{
+		`"x"`, `null`, `{"link":"a/b","value":"c"}`, `{"display_value":null,"value":""}`, `{"display_value":"x","link":"a/b"}`, `3`, `true`, `[]`,
+		`"a\"b"`, `"\u00e4\ud83d"`, "\"\xff\"", `"a"b"`, `"`, "\"\n\"",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
 		var field itsm.Field
-		if err := field.UnmarshalJSON([]byte(raw)); err != nil && (raw == "null" || raw == `""`) {
+		err := field.UnmarshalJSON([]byte(raw))
+		if err != nil && (raw == "null" || raw == `""`) {
 			t.Error(err)
+		}
+		var want string
+		if strings.HasPrefix(raw, `"`) {
+			if bad := json.Unmarshal([]byte(raw), &want); (bad == nil) != (err == nil) || field.Value != want {
+				t.Errorf("%q became %q, %v; want %q, %v", raw, field.Value, err, want, bad)
+			}
 		}
 	})
 }

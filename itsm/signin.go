@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
@@ -32,6 +33,9 @@ func (a Auth) check() error {
 // patience is how long a refused sign-in is not tried again: hot loops lock accounts.
 const patience = time.Minute
 
+// usualLife is how long a token lives where the instance does not say.
+const usualLife = 30 * time.Minute
+
 // signIn sets the credentials of each request.
 type signIn struct {
 	auth Auth
@@ -43,6 +47,10 @@ type signIn struct {
 	spent  time.Time
 	failed error
 	until  time.Time
+	// refused is a token that a call was refused with; returned is when the endpoint
+	// gave that very one again.
+	refused  string
+	returned time.Time
 }
 
 func newSignIn(cfg Config) (*signIn, error) {
@@ -79,15 +87,22 @@ func (s *signIn) renew() func(*http.Request) {
 	return func(r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if r != nil && r.Header.Get("Authorization") == "Bearer "+s.token {
-			s.token = ""
+		if r == nil || s.token == "" || r.Header.Get("Authorization") != "Bearer "+s.token {
+			return
 		}
+		if now := s.now(); s.token == s.refused && now.Sub(s.returned) < patience {
+			s.fail(fmt.Errorf("%w: the token endpoint gives the token again that the instance refuses", ErrSignIn), now.Add(patience))
+		}
+		s.refused, s.token = s.token, ""
 	}
 }
 
+// fail remembers a refusal. The caller holds the lock.
+func (s *signIn) fail(err error, until time.Time) { s.failed, s.until = err, until }
+
 // bearer gives the token in use or gets one: one caller asks, the others wait. An
-// instance gives the same token while it lives. A refusal is a matter of
-// configuration and is not tried again for a while.
+// instance gives the same token while it lives, also one that it refuses. A refusal
+// is a matter of configuration and is not tried again for a while.
 func (s *signIn) bearer(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,6 +113,22 @@ func (s *signIn) bearer(ctx context.Context) (string, error) {
 	if s.failed != nil && now.Before(s.until) {
 		return "", s.failed
 	}
+	token, life, err := s.fetch(ctx)
+	if err != nil {
+		if status := rest.StatusOf(err); status >= 400 && status < 500 {
+			s.fail(err, now.Add(max(patience, rest.RetryAfter(err))))
+		}
+		return "", err
+	}
+	if token == s.refused {
+		s.returned = now
+	}
+	s.failed, s.token, s.spent = nil, token, now.Add(max(life*9/10, time.Second))
+	return token, nil
+}
+
+// fetch asks the token endpoint.
+func (s *signIn) fetch(ctx context.Context) (token string, life time.Duration, err error) {
 	form := url.Values{"client_id": {s.auth.ClientID}, "client_secret": {s.auth.ClientSecret}, "grant_type": {"client_credentials"}}
 	if s.auth.Type == "oauth_password" {
 		form.Set("grant_type", "password")
@@ -106,22 +137,24 @@ func (s *signIn) bearer(ctx context.Context) (string, error) {
 	}
 	var reply struct {
 		AccessToken string `json:"access_token"`
-		ExpiresIn   int    `json:"expires_in"`
+		ExpiresIn   scalar `json:"expires_in"`
 	}
-	_, err := s.rest.Do(ctx, rest.Request{Method: http.MethodPost, Path: "oauth_token.do", Name: "oauth_token.do", Form: form, Into: &reply})
-	if err == nil && reply.AccessToken == "" {
-		err = errors.New("the reply holds no access_token")
-	}
+	out, err := s.rest.Do(ctx, rest.Request{Method: http.MethodPost, Path: "oauth_token.do", Name: "oauth_token.do", Form: form, Into: &reply})
 	if err != nil {
-		err = fmt.Errorf("sign in: %w", classify(err))
-		if status := rest.StatusOf(err); status >= 400 && status < 500 {
-			s.failed, s.until = err, now.Add(patience)
+		err = classify(err, out)
+		if e, ok := errors.AsType[*rest.Error](err); ok && e.Status >= 400 && e.Status < 500 && e.Status != http.StatusTooManyRequests {
+			e.Err = named{ErrSignIn, errors.New("look at the credentials, and at the OAuth client on the instance")}
 		}
-		return "", err
+		return "", 0, fmt.Errorf("sign in: %w", err)
 	}
-	s.failed, s.token = nil, reply.AccessToken
-	s.spent = now.Add(max(time.Duration(reply.ExpiresIn)*time.Second*9/10, time.Second))
-	return s.token, nil
+	if reply.AccessToken == "" {
+		return "", 0, errors.New("sign in: the reply holds no access_token")
+	}
+	seconds, err := strconv.Atoi(string(reply.ExpiresIn))
+	if err != nil {
+		return reply.AccessToken, usualLife, nil //nolint:nilerr // a token without a term has the usual one
+	}
+	return reply.AccessToken, time.Duration(min(max(seconds, 0), 1<<30)) * time.Second, nil
 }
 
 // sessions gives each call in flight a session of its own: an instance works
@@ -136,6 +169,7 @@ type sessions struct {
 // RoundTrip sends one request in a session that nobody else uses meanwhile.
 func (s *sessions) RoundTrip(r *http.Request) (*http.Response, error) {
 	jar := s.take()
+	r = r.Clone(r.Context()) // another attempt of the same request may get another session
 	for name, value := range jar {
 		r.AddCookie(&http.Cookie{Name: name, Value: value}) //nolint:gosec // sent back to where it came from
 	}
