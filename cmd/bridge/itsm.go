@@ -32,7 +32,7 @@ type asking struct {
 
 func (q *asking) flags(cmd *cobra.Command) {
 	formFlag(cmd, &q.form)
-	cmd.Flags().StringSliceVar(&q.fields, "fields", nil, "which fields, by dotted path, such as number,caller_id.email")
+	cmd.Flags().StringSliceVar(&q.fields, "fields", nil, "which fields, by dotted path, such as number,caller_id.email; all: those that the dictionary names")
 	cmd.Flags().BoolVar(&q.display, "display", false, "labels beside the raw values; a table shows the labels")
 }
 
@@ -49,8 +49,8 @@ func (q *asking) check(table string) error {
 			return misused("--fields: %q is not the name of a field", f)
 		}
 	}
-	if strings.Contains(q.query, "javascript:") {
-		return misused("--query: the desk would run javascript: as a script")
+	if _, err := itsm.Encoded(q.query).Encode(); err != nil {
+		return misused("--query: %v", err)
 	}
 	if q.limit < 0 {
 		return misused("--limit is 0 or more")
@@ -77,7 +77,7 @@ func newGet(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.showOne(q.form, recordObject(row, q, itsmDetails()))
+			return a.showOne(q.form, recordObject(row, q, shown(row, q.wanted(itsmDetails()))))
 		},
 	}
 	q.flags(cmd)
@@ -102,16 +102,19 @@ func itsmColumns() []string {
 // record reads one record by its sys_id or by its number. A desk that drops the
 // condition answers with other records: they are passed over.
 func (b *bridge) record(ctx context.Context, q asking, table, name string) (itsm.Record, error) {
-	ask := itsm.Ask{Table: table, Fields: q.wanted(itsmDetails()), Display: q.display}
 	what := table + " " + name
+	fields, err := b.fields(ctx, table, q.wanted(itsmDetails()))
+	if err != nil {
+		return nil, b.blame(err, "")
+	}
+	ask := itsm.Ask{Table: table, Fields: fields, Display: q.display}
 	if regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(name) {
 		row, err := b.desk.Get(ctx, ask, name)
 		return row, b.blame(err, what)
 	}
-	if !regexp.MustCompile(`^[A-Za-z0-9_-]+$`).MatchString(name) {
-		return nil, misused("%q is neither a sys_id nor a number", name)
+	if ask.Query, err = itsm.Where(itsm.If("number", itsm.Equals, name)).Encode(); err != nil {
+		return nil, misused("%v", err)
 	}
-	ask.Query = "number=" + name
 	if !slices.Contains(ask.Fields, "number") {
 		ask.Fields = append(ask.Fields, "number")
 	}
@@ -132,6 +135,27 @@ func (b *bridge) record(ctx context.Context, q asking, table, name string) (itsm
 		return found[0], nil
 	}
 	return nil, &failure{code: exitUnable, err: fmt.Errorf("%d records of %s are called %s: %s and %s among them", len(found), table, name, found[0].Value("sys_id"), found[1].Value("sys_id"))}
+}
+
+// everyField is what --fields says for all that the dictionary names.
+const everyField = "all"
+
+// fields are those that were asked for; all are looked up.
+func (b *bridge) fields(ctx context.Context, table string, asked []string) ([]string, error) {
+	if !slices.Equal(asked, []string{everyField}) {
+		return asked, nil
+	}
+	all := itsmDetails() // a table may inherit fields that the dictionary does not tell of
+	for c, err := range b.desk.Dictionary(ctx, table) {
+		if err != nil {
+			return nil, fmt.Errorf("look up the fields of %s: %w", table, err)
+		}
+		if c.Active && c.Element != "" && !slices.Contains(all, c.Element) {
+			all = append(all, c.Element)
+		}
+	}
+	slices.Sort(all)
+	return all, nil
 }
 
 // wanted are the fields that are asked for.
@@ -158,11 +182,14 @@ func newList(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fields := q.wanted(itsmColumns())
+			fields, err := b.fields(cmd.Context(), args[0], q.wanted(itsmColumns()))
+			if err != nil {
+				return b.blame(err, "")
+			}
 			return b.blame(showAll(a, q.form, kind[itsm.Record]{
 				many: "records", columns: fieldColumns(fields),
 				row:    func(r itsm.Record) []string { return recordRow(r, fields, q.display) },
-				whole:  func(r itsm.Record) object { return recordObject(r, q, itsmColumns()) },
+				whole:  func(r itsm.Record) object { return recordObject(r, q, fields) },
 				onward: func(int) string { return "--limit 0 shows all" },
 			}, b.desk.Changes(cmd.Context(), itsm.Ask{Table: args[0], Query: q.query, Fields: fields, Display: q.display}, time.Time{}), q.limit), "")
 		},
@@ -198,11 +225,19 @@ func recordRow(r itsm.Record, fields []string, display bool) []string {
 	return out
 }
 
+// shown are the fields of one record that are shown: of all, those that came.
+func shown(r itsm.Record, asked []string) []string {
+	if slices.Equal(asked, []string{everyField}) {
+		return r.Paths()
+	}
+	return asked
+}
+
 // recordObject has the fields that came, in the order in which they were asked for;
 // those that only paging needed are left out.
-func recordObject(r itsm.Record, q asking, unless []string) object {
+func recordObject(r itsm.Record, q asking, fields []string) object {
 	var out object
-	for _, f := range q.wanted(unless) {
+	for _, f := range fields {
 		field, came := r[f]
 		switch {
 		case !came:

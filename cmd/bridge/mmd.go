@@ -135,6 +135,7 @@ func (b *bridge) blame(err error, what string) error {
 	switch {
 	case errors.Is(err, itsm.ErrCredentials):
 		said += ": look at itsm.auth in " + b.config.File
+	case strings.Contains(said, "bridge login"): // it says what to do
 	case errors.Is(err, mmd.ErrSignIn), rest.StatusOf(err) == http.StatusUnauthorized:
 		said += ": look at mmd.auth in " + b.config.File
 	case rest.RetryAfter(err) > 0:

@@ -38,8 +38,8 @@ func methods() []method {
 		answers  = "mmd.TestWhatAnAnswerMeansForAWrite"
 	)
 	return []method{
-		{"Get access to API with application context", "POST /{tenant}/oauth2/v2.0/token", "NewApplicationTokens", "", []string{examples, "main.TestCredentialsThatAreRefusedSayWhereTheyStand"}},
-		{"Get access to API with user context", "GET /{tenant}/oauth2/v2.0/authorize, POST …/token", "", "", nil},
+		{"Get access to API with application context", "POST /{tenant}/oauth2/v2.0/token", "NewApplicationTokens", "", []string{examples, "mmd.TestAnApplicationSignsInWithASecretOrACertificate", "main.TestAnApplicationRunsWithItsCertificate", "main.TestCredentialsThatAreRefusedSayWhereTheyStand"}},
+		{"Get access to API with user context", "GET /{tenant}/oauth2/v2.0/authorize, POST …/token", "SignInInBrowser", "login", []string{"mmd.TestAUserSignsInOnceAndIsRefreshedFromThenOn", "mmd.TestATokenCacheThatCannotBeUsedIsLeftAsItIs", "main.TestAPersonSignsInAndTheBridgeRunsForThem"}},
 		{"List devices", "GET tenants/{tenantId}/devices", "Devices.List", "mmd devices", []string{examples, "mmd.TestListPages", forms, names}},
 		{"Get device by device name", "GET tenants/{tenantId}/devices/{deviceName}", "Devices.Get", "mmd devices", []string{examples, forms, names, absent}},
 		{"List users", "GET tenants/{tenantId}/users", "Users.List", "mmd users", []string{examples, forms, names}},
@@ -99,7 +99,9 @@ func TestTheTableOfTheAPIIsTrue(t *testing.T) {
 		if _, ok := commands["bridge "+m.command]; m.command != "" && !ok && shown["bridge "+m.command] == "" {
 			t.Errorf("%s: there is no command bridge %s", m.section, m.command)
 		}
-		there.check(t, m.section, m.tests)
+		if m.function != "" || m.command != "" { // else it is not built, and the table shows that
+			there.check(t, m.section, m.tests)
+		}
 		fmt.Fprintf(&out, "| `%s`<br>%s | %s | %s | %s |\n", m.request, m.section, code("mmd.", m.function), code("bridge ", m.command), strings.Join(m.tests, "<br>"))
 	}
 	out.WriteString("\n## Where the document contradicts itself\n\n| where | it says | taken as | tests |\n|---|---|---|---|\n")

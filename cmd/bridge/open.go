@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"bridge/cmd/bridge/config"
 	"bridge/connector"
@@ -117,13 +116,7 @@ func (a *app) connect(b *bridge) error {
 	if err != nil {
 		return fmt.Errorf("itsm: %w", err)
 	}
-	if cfg.MMD.Auth.Type != "client_secret" {
-		return fmt.Errorf("mmd.auth.type %s is not built yet: use client_secret", cfg.MMD.Auth.Type)
-	}
-	tokens, err := mmd.NewApplicationTokens(mmd.Application{
-		Authority: cfg.MMD.Auth.Authority, Tenant: cfg.MMD.Tenant, ClientID: cfg.MMD.Auth.ClientID, Secret: cfg.MMD.Auth.ClientSecret.Reveal(),
-		Scopes: cfg.MMD.Auth.Scopes, HTTP: &http.Client{Transport: way(a.ways.authority, cfg.MMD.TLS), Timeout: time.Minute},
-	}, a.now)
+	tokens, err := a.tokens(cfg)
 	if err != nil {
 		return fmt.Errorf("mmd.auth: %w", err)
 	}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"bridge/cmd/bridge/config"
+	"bridge/mmd"
+)
+
+// newLogin signs a person in at the vendor's authority.
+func newLogin(a *app) *cobra.Command {
+	var device, browser bool
+	var hint string
+	cmd := &cobra.Command{
+		Use: "login", Short: "Sign in as a user, for mmd.auth.type user", Args: cobra.NoArgs,
+		Long: "Signs a person in and keeps what is needed to act for them in mmd.auth.token_cache_file, encrypted with\n" +
+			"mmd.auth.token_cache_key. --device (the default) shows a code that is entered on any other device; --browser\n" +
+			"opens a browser here ($BROWSER, or the desktop's own) and listens on the loopback address for its answer.",
+		Example: "  bridge login\n  bridge login --browser --user ada@acme.example",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(a.configPath, a.env)
+			if err != nil {
+				return err
+			}
+			if cfg.MMD.Auth.Type != "user" {
+				return misused("%s: mmd.auth.type is %s: only a user signs in by hand", cfg.File, cfg.MMD.Auth.Type)
+			}
+			who, err := a.signIn(cmd.Context(), cfg, browser, hint)
+			if err != nil {
+				return &failure{code: exitUnable, err: err}
+			}
+			a.say("signed in as %s; kept in %s\n", who, cfg.MMD.Auth.TokenCacheFile)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&device, "device", false, "by a code that is entered on any other device")
+	cmd.Flags().BoolVar(&browser, "browser", false, "in a browser on this machine")
+	cmd.Flags().StringVar(&hint, "user", "", "who signs in, as a hint for the browser")
+	cmd.MarkFlagsMutuallyExclusive("device", "browser")
+	return cmd
+}
+
+// signIn waits until a person has signed in.
+func (a *app) signIn(ctx context.Context, cfg *config.Config, browser bool, hint string) (string, error) {
+	if browser {
+		return mmd.SignInInBrowser(ctx, a.user(cfg), func(address string) error { return a.browse(ctx, address) }, hint)
+	}
+	return mmd.SignInOnDevice(ctx, a.user(cfg), func(message string) { a.tell("%s\n", tame(message, "")) })
+}
+
+// browse shows an address to a person, and opens a browser on it if there is one.
+func (a *app) browse(ctx context.Context, address string) error {
+	a.tell("Sign in at %s\n", tame(address, ""))
+	command, named := a.env("BROWSER")
+	if !named || command == "" {
+		command = map[string]string{"darwin": "open", "windows": "explorer"}[runtime.GOOS]
+	}
+	if command == "" {
+		command = "xdg-open"
+	}
+	if err := exec.CommandContext(ctx, command, address).Start(); err != nil { //nolint:gosec // the command is the operator's own
+		a.tell("no browser could be opened (%v): open the address yourself\n", err)
+	}
+	return nil
+}
