@@ -134,7 +134,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetVersionTemplate("bridge {{ .Version }}\n")
 	root.PersistentFlags().StringVar(&a.configPath, "config", a.defaultConfig(), "where both sides are, or $BRIDGE_CONFIG")
 	root.AddCommand(
-		newRun(a), newPlan(a), newStatus(a), newRetry(a), newDrop(a), newSkip(a), newEndLink(a), newEndRule(a), newResume(a), newRelink(a), newHealth(a), newDemo(a),
+		newRun(a), newPlan(a), newStatus(a), newRetry(a), newDrop(a), newSkip(a), newEndLink(a), newEndRule(a), newResume(a), newRelink(a), newBackup(a), newHealth(a), newDemo(a),
 		newCheck(a), newSim(a), newMMD(a), newITSM(a), newLogin(a), newVersion(a), newExitCodes(),
 	)
 	return root
