@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,15 +33,18 @@ func newLogin(a *app) *cobra.Command {
 			}
 			who, err := a.signIn(cmd.Context(), cfg, browser, hint)
 			if err != nil {
-				return &failure{code: exitUnable, err: err}
+				return &failure{code: exitUnable, err: errors.New(tame(err.Error(), " "))}
 			}
-			a.say("signed in as %s; kept in %s\n", who, cfg.MMD.Auth.TokenCacheFile)
+			a.say("signed in as %s; kept in %s\n", oneLine(who), cfg.MMD.Auth.TokenCacheFile)
+			if hint != "" && !strings.EqualFold(who, hint) {
+				a.tell("this is not %s: bridge login again to change it\n", oneLine(hint))
+			}
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&device, "device", false, "by a code that is entered on any other device")
 	cmd.Flags().BoolVar(&browser, "browser", false, "in a browser on this machine")
-	cmd.Flags().StringVar(&hint, "user", "", "who signs in, as a hint for the browser")
+	cmd.Flags().StringVar(&hint, "user", "", "who is expected to sign in; the browser's form is filled in with it")
 	cmd.MarkFlagsMutuallyExclusive("device", "browser")
 	return cmd
 }
@@ -49,7 +54,7 @@ func (a *app) signIn(ctx context.Context, cfg *config.Config, browser bool, hint
 	if browser {
 		return mmd.SignInInBrowser(ctx, a.user(cfg), func(address string) error { return a.browse(ctx, address) }, hint)
 	}
-	return mmd.SignInOnDevice(ctx, a.user(cfg), func(message string) { a.tell("%s\n", tame(message, "")) })
+	return mmd.SignInOnDevice(ctx, a.user(cfg), func(message string) { a.tell("%s\n", tame(message, " ")) })
 }
 
 // browse shows an address to a person, and opens a browser on it if there is one.
@@ -62,8 +67,11 @@ func (a *app) browse(ctx context.Context, address string) error {
 	if command == "" {
 		command = "xdg-open"
 	}
-	if err := exec.CommandContext(ctx, command, address).Start(); err != nil { //nolint:gosec // the command is the operator's own
+	program := exec.CommandContext(ctx, command, address) //nolint:gosec // the command is the operator's own
+	if err := program.Start(); err != nil {
 		a.tell("no browser could be opened (%v): open the address yourself\n", err)
+		return nil
 	}
+	go program.Wait() //nolint:errcheck // how it ends says nothing of the sign-in
 	return nil
 }
