@@ -48,7 +48,7 @@ fuzz:
 
 # Says which tests this machine could not run. BRIDGE_REQUIRE=postgres,race,browser makes them failures.
 left-out:
-	@if grep -rlqs BRIDGE_TEST_POSTGRES --include='*_test.go' . && [[ -z "$${BRIDGE_TEST_POSTGRES:-}" ]] && ! command -v postgres >/dev/null && ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then \
+	@if grep -rlqs BRIDGE_TEST_POSTGRES --include='*.go' . && [[ -z "$${BRIDGE_TEST_POSTGRES:-}" ]] && ! command -v postgres >/dev/null && ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then \
 		echo "left out: the ledger on PostgreSQL (no postgres here; apt-get install postgresql, or set BRIDGE_TEST_POSTGRES)"; fi
 	@if ! command -v chromium >/dev/null && grep -rlqs chromedp --include='*_test.go' .; then \
 		echo "left out: the console in a browser (no chromium here; apt-get install chromium)"; fi

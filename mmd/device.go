@@ -24,6 +24,17 @@ type Device struct {
 	LastSync          time.Time
 	Groups            []Group
 	Configurations    []Configuration
+
+	TenantID                string
+	TenantName              *string
+	AssignedUser            *string
+	OSVersion               *string
+	OperatingSystemEdition  *string
+	PlanType                string
+	Persona                 string
+	AADDeviceID             *string
+	ManagementAgent         *string
+	ProfileAssignmentStatus string
 }
 
 // Group is a group that a device or a user is in.
@@ -35,7 +46,7 @@ type Group struct {
 // Configuration is a policy, script or app of a device.
 type Configuration struct {
 	ID, Type, Name, Version, DeploymentStatus string
-	Reported                                  time.Time
+	Created, Modified, Reported               time.Time
 }
 
 // UnmarshalJSON reads a configuration.
@@ -43,12 +54,12 @@ func (c *Configuration) UnmarshalJSON(raw []byte) error {
 	var wire struct {
 		ID, Type, Name, Version, DeploymentStatus text
 
-		LastReportedStatusUTC moment
+		CreatedUTC, LastModifiedUTC, LastReportedStatusUTC moment
 	}
 	if err := json.Unmarshal(raw, &wire); err != nil {
 		return err
 	}
-	*c = Configuration{ID: string(wire.ID), Type: string(wire.Type), Name: string(wire.Name), Version: string(wire.Version), DeploymentStatus: string(wire.DeploymentStatus), Reported: wire.LastReportedStatusUTC.Time}
+	*c = Configuration{ID: string(wire.ID), Type: string(wire.Type), Name: string(wire.Name), Version: string(wire.Version), DeploymentStatus: string(wire.DeploymentStatus), Created: wire.CreatedUTC.Time, Modified: wire.LastModifiedUTC.Time, Reported: wire.LastReportedStatusUTC.Time}
 	return nil
 }
 

@@ -30,6 +30,15 @@ type Elevation struct {
 	// Closed is zero while it is open.
 	Closed    time.Time
 	IsDeleted bool
+
+	TenantID, PartnerID string
+	// Renewed and PasswordUpdated; zero: never.
+	Renewed, PasswordUpdated time.Time
+	IsSuccessful             bool
+	// ViewerUPNs are those who have seen the password.
+	ViewerUPNs []string
+	TTL        int
+	ETag       *string
 }
 
 // UnmarshalJSON reads an elevation request in either case of its field names.
@@ -40,6 +49,13 @@ func (e *Elevation) UnmarshalJSON(raw []byte) error {
 		RequestingAgentUPN, ClosingAgentUPN     text
 		RequestCreationTime, RequestClosureTime moment
 		IsDeleted                               bool
+
+		TenantID, PartnerID                       text
+		RequestRenewTime, PasswordLastUpdatedTime moment
+		IsSuccessfulRequest                       bool
+		ViewerUPNs                                []string
+		TTL                                       number
+		ETag                                      *text
 	}
 	if err := json.Unmarshal(raw, &wire); err != nil {
 		return err
@@ -49,6 +65,8 @@ func (e *Elevation) UnmarshalJSON(raw []byte) error {
 		Category: string(wire.Category), Subcategory: string(wire.Subcategory), PlanOfAction: string(wire.PlanOfAction),
 		ActionsTaken: string(wire.ActionsTaken), RequestingAgentUPN: string(wire.RequestingAgentUPN), ClosingAgentUPN: string(wire.ClosingAgentUPN),
 		Created: wire.RequestCreationTime.Time, Closed: wire.RequestClosureTime.Time, IsDeleted: wire.IsDeleted,
+		TenantID: string(wire.TenantID), PartnerID: string(wire.PartnerID), Renewed: wire.RequestRenewTime.Time,
+		PasswordUpdated: wire.PasswordLastUpdatedTime.Time, IsSuccessful: wire.IsSuccessfulRequest, ViewerUPNs: wire.ViewerUPNs, TTL: int(wire.TTL), ETag: (*string)(wire.ETag),
 	}
 	return nil
 }

@@ -29,14 +29,34 @@ type Ticket struct {
 	Resolved time.Time
 	Contact  Contact
 	Notes    []Note
+
+	// What the creator said of it; nil: null, which is not the same as empty.
+	UsersOrDevicesImpacted *int
+	BusinessImpact         *string
+	IssueReproduced        *bool
+	EndUserSupportEngaged  *bool
+	TroubleshootingSteps   *string
+	ReproSteps             *string
+	IssueFirstNoticed      time.Time
+
+	IsPartner           bool
+	CompromiseIndicator *string
+	RelatedAlerts       *string
+	NextActionTime      time.Time
+	// Emails and Attachments are as they came: the document shows them empty.
+	Emails      []json.RawMessage
+	Attachments []json.RawMessage
 }
 
 // Contact is a CaseContact.
 type Contact struct {
+	ID          string `json:"id,omitempty"`
 	GivenName   string `json:"givenName"`
 	Surname     string `json:"surname"`
 	Email       string `json:"email"`
 	PhoneNumber string `json:"phoneNumber"`
+
+	PreferredLanguageID string `json:"preferredLanguageId,omitempty"`
 }
 
 // UnmarshalJSON reads a ticket as the server writes it; words that it does not
@@ -50,6 +70,14 @@ func (t *Ticket) UnmarshalJSON(raw []byte) error {
 		ResolvedDateTime moment
 		Contact          *Contact
 		Notes            []Note
+
+		UsersOrDevicesImpacted                 *number
+		IssueReproduced, EndUserSupportEngaged *bool
+		IsPartner                              bool
+		IssueFirstNoticed, NextActionTime      moment
+		Emails, Attachments                    []json.RawMessage
+
+		BusinessImpact, TroubleshootingSteps, ReproSteps, CompromiseIndicator, RelatedAlerts *text
 	}
 	if err := json.Unmarshal(raw, &wire); err != nil {
 		return err
@@ -59,6 +87,10 @@ func (t *Ticket) UnmarshalJSON(raw []byte) error {
 		Type: strings.ReplaceAll(string(wire.Type), " ", ""), Category: strings.TrimSpace(string(wire.Category)),
 		Subcategory: strings.TrimSpace(string(wire.Subcategory)), Severity: int(wire.Severity), State: string(wire.State),
 		NextActionOwner: string(wire.NextActionOwner), Created: wire.CreatedDateTime.Time, Resolved: wire.ResolvedDateTime.Time, Notes: wire.Notes,
+		UsersOrDevicesImpacted: (*int)(wire.UsersOrDevicesImpacted), BusinessImpact: (*string)(wire.BusinessImpact), IssueReproduced: wire.IssueReproduced,
+		EndUserSupportEngaged: wire.EndUserSupportEngaged, TroubleshootingSteps: (*string)(wire.TroubleshootingSteps), ReproSteps: (*string)(wire.ReproSteps),
+		IssueFirstNoticed: wire.IssueFirstNoticed.Time, IsPartner: wire.IsPartner, CompromiseIndicator: (*string)(wire.CompromiseIndicator),
+		RelatedAlerts: (*string)(wire.RelatedAlerts), NextActionTime: wire.NextActionTime.Time, Emails: wire.Emails, Attachments: wire.Attachments,
 	}
 	if wire.Contact != nil {
 		t.Contact = *wire.Contact

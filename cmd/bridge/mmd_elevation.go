@@ -69,6 +69,8 @@ func elevationRow(e mmd.Elevation) []string {
 func elevationObject(e mmd.Elevation) object {
 	return object{
 		{"id", e.ID},
+		{"tenantId", e.TenantID},
+		{"partnerId", e.PartnerID},
 		{"requestingAgentUpn", e.RequestingAgentUPN},
 		{"partnerTicketId", e.PartnerTicketID},
 		{"deviceName", e.DeviceName},
@@ -80,7 +82,13 @@ func elevationObject(e mmd.Elevation) object {
 		{"closingAgentUpn", e.ClosingAgentUPN},
 		{"requestCreationTime", moment(e.Created)},
 		{"requestClosureTime", moment(e.Closed)},
+		{"requestRenewTime", moment(e.Renewed)},
+		{"isSuccessfulRequest", e.IsSuccessful},
+		{"viewerUpns", e.ViewerUPNs},
+		{"passwordLastUpdatedTime", moment(e.PasswordUpdated)},
 		{"isDeleted", e.IsDeleted},
+		{"ttl", e.TTL},
+		{"eTag", optional(e.ETag)},
 	}
 }
 

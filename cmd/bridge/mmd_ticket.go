@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"html"
 	"iter"
@@ -53,22 +54,49 @@ func ticketObject(t mmd.Ticket) object {
 		{"id", t.ID},
 		{"title", t.Title},
 		{"description", t.Description},
+		{"isPartner", t.IsPartner},
 		{"type", t.Type},
 		{"category", t.Category},
 		{"subcategory", t.Subcategory},
+		{"compromiseIndicator", optional(t.CompromiseIndicator)},
+		{"usersOrDevicesImpacted", optional(t.UsersOrDevicesImpacted)},
+		{"relatedAlerts", optional(t.RelatedAlerts)},
+		{"businessImpact", optional(t.BusinessImpact)},
+		{"issueFirstNoticed", moment(t.IssueFirstNoticed)},
+		{"issueReproduced", optional(t.IssueReproduced)},
+		{"endUserSupportEngaged", optional(t.EndUserSupportEngaged)},
+		{"troubleshootingSteps", optional(t.TroubleshootingSteps)},
+		{"nextActionTime", moment(t.NextActionTime)},
+		{"reproSteps", optional(t.ReproSteps)},
 		{"severity", t.Severity},
 		{"state", t.State},
 		{"nextActionOwner", t.NextActionOwner},
 		{"createdDateTime", moment(t.Created)},
 		{"resolvedDateTime", moment(t.Resolved)},
 		{"contact", object{
+			{"id", t.Contact.ID},
 			{"givenName", t.Contact.GivenName},
 			{"surname", t.Contact.Surname},
 			{"email", t.Contact.Email},
 			{"phoneNumber", t.Contact.PhoneNumber},
+			{"preferredLanguageId", t.Contact.PreferredLanguageID},
 		}},
+		{"emails", asTheyCame(t.Emails)},
+		{"attachments", asTheyCame(t.Attachments)},
 		{"notes", objects(t.Notes, noteObject)},
 	}
+}
+
+// asTheyCame are members that the document shows empty, and says nothing of.
+func asTheyCame(raw []json.RawMessage) []any {
+	out := make([]any, 0, len(raw))
+	for _, one := range raw {
+		var v any
+		if err := json.Unmarshal(one, &v); err == nil {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func newNotes(a *app) *cobra.Command {
