@@ -1,4 +1,4 @@
-# fmt lint test build bench demo: what each does is the comment in front of it.
+# fmt lint test build bench simulate mutants demo: what each does is the comment in front of it.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -12,7 +12,10 @@ LINTER   := $(TOOLS)/golangci-lint-$(LINT)/golangci-lint
 FUZZTIME ?= 5s
 BENCH    ?= .
 
-.PHONY: build test vet unit race fuzz left-out lint fmt bench demo clean
+SEEDS    ?= 1000
+SEED     ?= $(shell date +%s)
+
+.PHONY: build test vet unit race fuzz left-out lint fmt bench simulate mutants demo clean
 
 # One static binary, the same bytes from the same source.
 build:
@@ -69,6 +72,15 @@ $(LINTER):
 
 bench:
 	CGO_ENABLED=0 go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+# Plays so many storms of faults from a seed on: the day's, unless SEED=N names one.
+simulate:
+	@echo "seeds $(SEED) to $$(( $(SEED) + $(SEEDS) - 1 ))"
+	CGO_ENABLED=0 BRIDGE_SEED=$(SEED) BRIDGE_SEEDS=$(SEEDS) go test ./connector -run 'Storm|TwoWorkers' -failfast -timeout 24h
+
+# Takes each rule of the protocol away in turn: a test has to find it. Writes docs/protocol.md.
+mutants:
+	CGO_ENABLED=0 BRIDGE_MUTANTS=all go test . -run TestEachRuleOfTheProtocolIsProven -v -timeout 2h
 
 demo:
 	CGO_ENABLED=0 go run ./cmd/bridge demo

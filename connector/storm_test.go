@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,13 +29,46 @@ func TestAStormOfFaultsLeavesExactlyOneOfEverything(t *testing.T) {
 	if n := number(t, "BRIDGE_SEEDS"); n > 0 {
 		seeds = n
 	}
-	for i := range seeds {
-		seed := int64(first + i)
+	for _, seed := range append(remembered(t), from(first, seeds)...) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { storm(t, seed) })
 		})
 	}
+}
+
+// from gives so many seeds.
+func from(first, seeds int) []int64 {
+	var out []int64
+	for i := range seeds {
+		out = append(out, int64(first+i))
+	}
+	return out
+}
+
+// remembered are the seeds that once failed, unless one was asked for.
+func remembered(t *testing.T) []int64 {
+	t.Helper()
+	if os.Getenv("BRIDGE_SEED") != "" {
+		return nil
+	}
+	text, err := os.ReadFile("../testdata/seeds.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []int64
+	for line := range strings.Lines(string(text)) {
+		line, _, _ = strings.Cut(line, "#")
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		seed, err := strconv.ParseInt(line, 10, 64)
+		if err != nil {
+			t.Fatalf("testdata/seeds.txt: %v", err)
+		}
+		out = append(out, seed)
+	}
+	return out
 }
 
 // number reads a number from the environment; 0: it is not set.
