@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -219,8 +220,9 @@ func (p *Poller) observeTickets(ctx context.Context, seen []plan.Ticket, watched
 	for _, t := range seen {
 		byID[t.ID] = t
 	}
+	delete(byID, "") // it is no ticket, and no link's whose ticket is still owed
 	var changes []change
-	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{MMD: idsOfTickets(seen), Kind: plan.TicketLink}) {
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{MMD: keysOf(byID), Kind: plan.TicketLink}) {
 		if err != nil {
 			return err
 		}
@@ -332,13 +334,7 @@ func (p *Poller) turn(ctx context.Context, t table, changes []change, report *Re
 	return err
 }
 
-func idsOfTickets(seen []plan.Ticket) []string {
-	out := make([]string, len(seen))
-	for i, t := range seen {
-		out[i] = t.ID
-	}
-	return out
-}
+func keysOf(m map[string]plan.Ticket) []string { return slices.Sorted(maps.Keys(m)) }
 
 // soon is the time by which something counts as due now.
 func (p *Poller) soon() time.Time { return p.Now().Add(p.Ahead) }
