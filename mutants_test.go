@@ -112,14 +112,14 @@ func (m mutant) found(t *testing.T) string {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	binary := filepath.Join(dir, "tests")
-	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, m.folder).CombinedOutput(); err != nil { //nolint:gosec // our own files name the folder
+	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, m.folder).CombinedOutput(); err != nil {
 		t.Fatalf("it does not compile: %v\n%s", err, out)
 	}
 	args := []string{"-test.failfast", "-test.timeout=4m"}
 	if m.tests != "" {
 		args = append(args, "-test.run", m.tests)
 	}
-	run := exec.CommandContext(ctx, binary, args...) //nolint:gosec // built above
+	run := exec.CommandContext(ctx, binary, args...)
 	run.Dir = m.folder
 	out, err := run.CombinedOutput()
 	if err == nil {

@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
+	"unicode/utf8"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/cache"
 )
@@ -24,13 +26,15 @@ import (
 type TokenCache struct {
 	// Path is the file. Its folder must be there.
 	Path string
-	// Key is any text of 16 characters or more, best a random one: a key is derived
-	// from it for each file, and a short one could be guessed.
+	// Key is a random text of 16 characters or more. The file's own key is derived from
+	// it by HKDF, which is for random texts: it slows nobody down who guesses words.
 	Key string
 
 	mu sync.Mutex
 	// forget drops access tokens when the cache is read next: the server refused them.
 	forget bool
+	// known is the salt of the file as it was read or written last: each writing draws one.
+	known [saltSize]byte
 }
 
 const (
@@ -42,12 +46,31 @@ const (
 // ErrTokenCache says that the token cache cannot be used.
 var ErrTokenCache = errors.New("the token cache cannot be used")
 
-// check refuses a key that could be guessed.
+// check refuses a key that could be guessed, and a file that cannot be used, before
+// anybody is asked to sign in for it.
 func (c *TokenCache) check() error {
-	if len(c.Key) < leastKey {
+	if utf8.RuneCountInString(c.Key) < leastKey {
 		return fmt.Errorf("%w: its key has fewer than %d characters", ErrTokenCache, leastKey)
 	}
-	return nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, err := c.read()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, err := os.Stat(filepath.Dir(c.Path)); err != nil {
+		return fmt.Errorf("%w: its folder: %w", ErrTokenCache, err)
+	}
+	return nil // nobody has signed in yet
+}
+
+// moved says whether another process has written the file since it was read here.
+func (c *TokenCache) moved() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.known
+	_, err := c.read()
+	return err == nil && c.known != was
 }
 
 // Replace gives MSAL what the file holds.
@@ -56,7 +79,8 @@ func (c *TokenCache) Replace(_ context.Context, into cache.Unmarshaler, _ cache.
 	defer c.mu.Unlock()
 	data, err := c.read()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // nobody has signed in yet
+		// Nobody has signed in yet; or the file was removed, and MSAL is to forget as well.
+		return into.Unmarshal([]byte("{}"))
 	}
 	if err != nil {
 		return err
@@ -134,8 +158,9 @@ func (c *TokenCache) read() ([]byte, error) {
 	}
 	data, err := aead.Open(nil, nil, rest[saltSize:], []byte(cacheHeader))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s was made with another key, or was changed; it is left as it is", ErrTokenCache, c.Path)
+		return nil, fmt.Errorf("%w: %s was made with another key, or was changed; it is left as it is: with its key lost, remove it and bridge login", ErrTokenCache, c.Path)
 	}
+	c.known = [saltSize]byte(rest)
 	return data, nil
 }
 
@@ -160,6 +185,20 @@ func (c *TokenCache) write(data []byte) error {
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("%w: %w", ErrTokenCache, err), os.Remove(file.Name()))
+	}
+	c.known = [saltSize]byte(salt)
+	return c.lasting()
+}
+
+// lasting has the folder keep the file's new name: what it replaced may be good no
+// more. Some file systems keep it by themselves, and refuse to be asked.
+func (c *TokenCache) lasting() error {
+	dir, err := os.Open(filepath.Dir(c.Path))
+	if err == nil {
+		err = errors.Join(dir.Sync(), dir.Close())
+	}
+	if err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
+		return fmt.Errorf("%w: keep its folder: %w", ErrTokenCache, err)
 	}
 	return nil
 }

@@ -53,8 +53,11 @@ func ReadCertificate(content []byte, password string) (*Certificate, error) {
 	return &Certificate{chain: chain, key: own}, nil
 }
 
-// valid says whether the certificate can prove anything now.
+// valid says whether the certificate, if there is one, can prove anything now.
 func (c *Certificate) valid(now time.Time) error {
+	if c == nil {
+		return nil
+	}
 	own := c.chain[0]
 	if now.After(own.NotAfter) {
 		return fmt.Errorf("the certificate %s has expired on %s", own.Subject, own.NotAfter.UTC().Format(time.DateOnly))

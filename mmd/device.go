@@ -86,7 +86,7 @@ func (s *Devices) List(ctx context.Context, o ListOptions) iter.Seq2[Device, err
 
 // Get reads one device: see "Get device by device name".
 func (s *Devices) Get(ctx context.Context, name string) (Device, error) {
-	return one[Device](ctx, s.service, "tenants/"+segment(s.tenant)+"/devices/"+segment(name), "tenants/ID/devices/ID")
+	return one[Device](ctx, s.service, "tenants/"+segment(s.tenant)+"/devices/"+segment(name), "tenants/ID/devices/ID", func(d Device) string { return d.Name })
 }
 
 // User is a person who has managed devices.
@@ -123,5 +123,5 @@ func (s *Users) List(ctx context.Context, o ListOptions) iter.Seq2[User, error] 
 
 // Get reads one user: see "Get user by userUpn". The answer is a collection of one.
 func (s *Users) Get(ctx context.Context, upn string) (User, error) {
-	return one[User](ctx, s.service, "tenants/"+segment(s.tenant)+"/users/"+segment(upn), "tenants/ID/users/ID")
+	return one[User](ctx, s.service, "tenants/"+segment(s.tenant)+"/users/"+segment(upn), "tenants/ID/users/ID", func(u User) string { return u.UPN })
 }

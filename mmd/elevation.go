@@ -100,9 +100,9 @@ func (s *Elevations) List(ctx context.Context, o ListOptions) iter.Seq2[Elevatio
 // Create opens an elevation request: see "Create elevation request".
 func (s *Elevations) Create(ctx context.Context, e NewElevation) (Elevation, error) {
 	var made Elevation
-	_, err := s.rest.Do(ctx, rest.Request{Method: http.MethodPost, Path: s.path(), Name: "tenants/ID/elevationRequests", Body: e, Into: &made})
+	out, err := s.rest.Do(ctx, rest.Request{Method: http.MethodPost, Path: s.path(), Name: "tenants/ID/elevationRequests", Body: e, Into: &made})
 	if err == nil && made.ID == "" {
-		err = &rest.Error{Method: http.MethodPost, Path: "tenants/ID/elevationRequests", Status: http.StatusCreated, Outcome: rest.Unknown, Complete: true, Err: errNoID}
+		err = &rest.Error{Method: http.MethodPost, Path: "tenants/ID/elevationRequests", Status: out.Status, Outcome: rest.Unknown, Complete: true, Err: errNoID}
 	}
 	var e2 *rest.Error
 	switch {
@@ -132,7 +132,7 @@ func (s *Elevations) Close(ctx context.Context, id, actionsTaken string) error {
 // Details reads a device's open elevation request with its password: see "Get
 // elevation request details".
 func (s *Elevations) Details(ctx context.Context, device string) (ElevationDetails, error) {
-	return one[ElevationDetails](ctx, s.service, "tenants/"+segment(s.tenant)+"/devices/"+segment(device)+"/elevationDetails", "tenants/ID/devices/ID/elevationDetails")
+	return one[ElevationDetails](ctx, s.service, "tenants/"+segment(s.tenant)+"/devices/"+segment(device)+"/elevationDetails", "tenants/ID/devices/ID/elevationDetails", func(d ElevationDetails) string { return d.DeviceName })
 }
 
 func (s *Elevations) path() string { return "tenants/" + segment(s.tenant) + "/elevationRequests" }

@@ -107,11 +107,12 @@ func bearer(r *http.Request) string {
 	return header[min(len(scheme), len(header)):]
 }
 
+// problem is what the server says of a failure.
+type problem struct{ Code, Message text }
+
 // explain reads the document's error envelope: {"error":{"code":"404","message":"…"}}.
 func explain(body []byte) (code, message string) {
-	var envelope struct {
-		Error struct{ Code, Message text }
-	}
+	var envelope struct{ Error problem }
 	if err := json.Unmarshal(body, &envelope); err != nil {
 		return "", ""
 	}
@@ -163,14 +164,13 @@ func list[T any](ctx context.Context, s service, at place, o ListOptions, id fun
 			if o.Top > 0 {
 				top = min(top, o.Top-given)
 			}
-			var page struct{ Value []T }
-			_, err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: at.path, Name: at.name, Query: o.query(skip, top), Into: &page})
+			page, err := read[T](ctx, s, at, o.query(skip, top))
 			if err != nil {
 				yield(none, err)
 				return
 			}
 			stale++
-			for _, item := range page.Value {
+			for _, item := range page {
 				if key := id(item); key != "" {
 					if seen[key] {
 						continue
@@ -182,29 +182,12 @@ func list[T any](ctx context.Context, s service, at place, o ListOptions, id fun
 					return
 				}
 			}
-			if len(page.Value) < top || o.Top > 0 && given >= o.Top || stale == stalePages {
+			if len(page) < top || o.Top > 0 && given >= o.Top || stale == stalePages {
 				return
 			}
-			skip += len(page.Value)
+			skip += len(page)
 		}
 	}
-}
-
-// one reads an entity, or a collection of one: the document shows both.
-func one[T any](ctx context.Context, s service, path, name string) (T, error) {
-	var raw json.RawMessage
-	var out T
-	if _, err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: path, Name: name, Into: &raw}); err != nil {
-		return out, err
-	}
-	var many struct{ Value []T }
-	if err := json.Unmarshal(raw, &many); err == nil && len(many.Value) == 1 {
-		return many.Value[0], nil
-	}
-	if err := json.Unmarshal(raw, &out); err != nil {
-		return out, &rest.Error{Method: http.MethodGet, Path: name, Status: http.StatusOK, Outcome: rest.Unknown, Complete: true, Err: err}
-	}
-	return out, nil
 }
 
 // segment escapes one part of a path.

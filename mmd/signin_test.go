@@ -19,7 +19,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -27,7 +26,6 @@ import (
 
 	"bridge/mmd"
 	"bridge/simulator"
-	"bridge/simulator/authority"
 )
 
 // place is a simulated authority and vendor, over TLS.
@@ -121,6 +119,11 @@ func TestAnApplicationSignsInWithASecretOrACertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	legacy, err := pkcs12.LegacyDES.Encode(key, c, nil, "canary-password")
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer, _ := identity(t, time.Now().Add(-time.Hour)) // its end is not the application's
 	bySecret := p.application()
 	bySecret.Secret = simulator.ClientSecret
 	wrong := p.application()
@@ -135,6 +138,8 @@ func TestAnApplicationSignsInWithASecretOrACertificate(t *testing.T) {
 		"a certificate, PEM with PKCS #8":  {p.application(), []byte(inPEM("PRIVATE KEY", pkcs8) + inPEM("CERTIFICATE", c.Raw)), nil},
 		"a certificate, PEM with PKCS #1":  {p.application(), []byte(inPEM("CERTIFICATE", c.Raw) + inPEM("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key))), nil},
 		"a certificate, PFX":               {p.application(), pfx, nil},
+		"a certificate, PFX of old tools":  {p.application(), legacy, nil},
+		"a certificate behind its issuer":  {p.application(), []byte(inPEM("CERTIFICATE", issuer.Raw) + inPEM("CERTIFICATE", c.Raw) + inPEM("PRIVATE KEY", pkcs8)), nil},
 		"a certificate that is a stranger": {p.application(), nil, mmd.ErrSignIn},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -352,35 +357,6 @@ func TestATokenCacheThatCannotBeUsedIsLeftAsItIs(t *testing.T) {
 				t.Errorf("the file was changed (%v)", err)
 			}
 		})
-	}
-}
-
-func TestOneCallerAsksForATokenAndTheOthersWait(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
-	p.world.Authority.Switch(func(s *authority.Switches) { s.Life = time.Hour })
-	app := p.application()
-	app.Secret = simulator.ClientSecret
-	tokens, err := mmd.NewApplicationTokens(app, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, err := tokens.Token(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wait sync.WaitGroup
-	for range 20 {
-		wait.Go(func() {
-			tokens.Refused(first)
-			if _, err := tokens.Token(t.Context()); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wait.Wait()
-	if n := p.world.Authority.Given(); n != 2 {
-		t.Errorf("%d tokens were given, want 2: one for all who held the refused one", n)
 	}
 }
 

@@ -162,25 +162,24 @@ func (s *Tickets) List(ctx context.Context, o ListOptions) iter.Seq2[Ticket, err
 
 // Get reads one ticket: see "Get ticket by ID".
 func (s *Tickets) Get(ctx context.Context, id string) (Ticket, error) {
-	return one[Ticket](ctx, s.service, ticketPath(id), "tickets('ID')")
+	return one[Ticket](ctx, s.service, ticketPath(id), "tickets('ID')", func(t Ticket) string { return t.ID })
 }
 
 // Create opens a ticket: see "Create ticket". The document says GET; it is a POST
 // that answers 200 or 201.
 func (s *Tickets) Create(ctx context.Context, t NewTicket) (Ticket, error) {
 	var made Ticket
-	_, err := s.rest.Do(ctx, rest.Request{Method: http.MethodPost, Path: "tickets", Name: "tickets", Body: t, Into: &made})
+	out, err := s.rest.Do(ctx, rest.Request{Method: http.MethodPost, Path: "tickets", Name: "tickets", Body: t, Into: &made})
 	if err == nil && made.ID == "" {
-		err = &rest.Error{Method: http.MethodPost, Path: "tickets", Status: http.StatusOK, Outcome: rest.Unknown, Complete: true, Err: errNoID}
+		err = &rest.Error{Method: http.MethodPost, Path: "tickets", Status: out.Status, Outcome: rest.Unknown, Complete: true, Err: errNoID}
 	}
 	return made, err
 }
 
 // Notes reads the notes of a ticket: see "Get ticket notes".
 func (s *Tickets) Notes(ctx context.Context, id string) ([]Note, error) {
-	var page struct{ Value []Note }
-	_, err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: ticketPath(id) + "/notes", Name: "tickets('ID')/notes", Into: &page})
-	return page.Value, notesError(err)
+	notes, err := read[Note](ctx, s.service, place{ticketPath(id) + "/notes", "tickets('ID')/notes"}, nil)
+	return notes, notesError(err)
 }
 
 // AddNote adds a note: see "Add notes to ticket". It answers 204 and says nothing

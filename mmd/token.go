@@ -2,17 +2,13 @@ package mmd
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
-	msal "github.com/AzureAD/microsoft-authentication-library-for-go/apps/errors"
 )
 
 // Application says which application signs in, where, and with what: a secret, or a
@@ -38,11 +34,10 @@ type ApplicationTokens struct {
 
 // NewApplicationTokens makes a source of tokens; it asks for none yet.
 func NewApplicationTokens(app Application, now func() time.Time) (*ApplicationTokens, error) {
-	if app.Certificate != nil {
-		if err := app.Certificate.valid(now()); err != nil {
-			return nil, err
-		}
+	if err := app.Certificate.valid(now()); err != nil {
+		return nil, err
 	}
+	app.HTTP = direct(app.HTTP)
 	t := &ApplicationTokens{app: app}
 	t.keeper = keeper{now: now, get: t.acquire, forget: t.renew}
 	client, err := t.fresh()
@@ -69,6 +64,9 @@ func (a Application) credential() (confidential.Credential, error) {
 }
 
 func (t *ApplicationTokens) acquire(ctx context.Context) (string, time.Time, error) {
+	if err := t.app.Certificate.valid(t.now()); err != nil { // it expires while the service runs
+		return "", time.Time{}, fmt.Errorf("%w: %w", ErrSignIn, err)
+	}
 	result, err := t.client.AcquireTokenByCredential(ctx, t.app.Scopes)
 	if err != nil {
 		return "", time.Time{}, signInError(t.app.Authority.Host, t.app.Secret, err)
@@ -81,11 +79,6 @@ func (t *ApplicationTokens) renew() {
 	if client, err := t.fresh(); err == nil {
 		t.client = client
 	}
-}
-
-// microsofts says that an authority is one that Microsoft's instance discovery knows.
-func microsofts(host string) bool {
-	return strings.HasSuffix(host, ".microsoftonline.com") || strings.HasSuffix(host, ".microsoftonline.us") || strings.HasSuffix(host, ".partner.microsoftonline.cn")
 }
 
 // keeper keeps a token until shortly before its end. MSAL keeps one until five
@@ -128,31 +121,4 @@ func (k *keeper) Refused(token string) {
 	}
 	k.token = ""
 	k.forget()
-}
-
-// ErrSignIn says that the authority did not take the credentials.
-var ErrSignIn = errors.New("the authority did not take the credentials")
-
-// signInError tells credentials that are refused from an authority that is away.
-func signInError(host, secret string, err error) error {
-	err = withoutSecret(err, secret)
-	var call msal.CallErr
-	if errors.As(err, &call) && call.Resp != nil && (call.Resp.StatusCode == http.StatusUnauthorized || call.Resp.StatusCode == http.StatusBadRequest) {
-		var said struct {
-			Description string `json:"error_description"`
-		}
-		if text := err.Error(); strings.Contains(text, "{") {
-			_ = json.NewDecoder(strings.NewReader(text[strings.IndexByte(text, '{'):])).Decode(&said)
-		}
-		return fmt.Errorf("sign in at %s: %w (%d) %s", host, ErrSignIn, call.Resp.StatusCode, said.Description)
-	}
-	return fmt.Errorf("sign in at %s: %w", host, err)
-}
-
-// withoutSecret keeps the client's secret out of an error that quotes a request.
-func withoutSecret(err error, secret string) error {
-	if secret == "" || !strings.Contains(err.Error(), secret) {
-		return err
-	}
-	return fmt.Errorf("%s", strings.ReplaceAll(err.Error(), secret, dots))
 }

@@ -46,6 +46,17 @@ var errNobody = errors.New("nobody has signed in: bridge login")
 
 // refresh gets a token for the one who has signed in.
 func (t *UserTokens) refresh(ctx context.Context) (string, time.Time, error) {
+	token, expires, err := t.silently(ctx)
+	if errors.Is(err, ErrSignIn) && t.user.Cache.moved() {
+		// Another process was faster, and what there is to refresh with is good once:
+		// the next one is in the file.
+		token, expires, err = t.silently(ctx)
+	}
+	return token, expires, err
+}
+
+// silently gets a token by what the cache file holds.
+func (t *UserTokens) silently(ctx context.Context) (string, time.Time, error) {
 	accounts, err := t.client.Accounts(ctx)
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("read the token cache: %w", err)
@@ -54,14 +65,16 @@ func (t *UserTokens) refresh(ctx context.Context) (string, time.Time, error) {
 		return "", time.Time{}, fmt.Errorf("%w: %w", ErrSignIn, errNobody)
 	}
 	result, err := t.client.AcquireTokenSilent(ctx, t.user.Scopes, public.WithSilentAccount(accounts[0]))
-	if err != nil {
-		err = signInError(t.user.Authority.Host, "", err)
-		if errors.Is(err, ErrSignIn) {
-			err = fmt.Errorf("%w: bridge login signs in again", err)
-		}
-		return "", time.Time{}, err
+	switch {
+	case err == nil:
+		return result.AccessToken, result.ExpiresOn, nil
+	case err.Error() == "no token found": // MSAL has no type for it
+		return "", time.Time{}, fmt.Errorf("%w: there is nothing to refresh with: bridge login", ErrSignIn)
 	}
-	return result.AccessToken, result.ExpiresOn, nil
+	if err = signInError(t.user.Authority.Host, "", err); errors.Is(err, ErrSignIn) {
+		err = fmt.Errorf("%w: bridge login signs in again", err)
+	}
+	return "", time.Time{}, err
 }
 
 // SignInOnDevice signs a person in who enters a code on another device: show gets the
@@ -122,6 +135,6 @@ func (u UserContext) open() (public.Client, error) {
 	if err := u.Cache.check(); err != nil {
 		return public.Client{}, err
 	}
-	return public.New(u.ClientID, public.WithAuthority(u.Authority.JoinPath(u.Tenant).String()), public.WithHTTPClient(u.HTTP),
+	return public.New(u.ClientID, public.WithAuthority(u.Authority.JoinPath(u.Tenant).String()), public.WithHTTPClient(direct(u.HTTP)),
 		public.WithCache(u.Cache), public.WithInstanceDiscovery(microsofts(u.Authority.Hostname())))
 }

@@ -76,6 +76,9 @@ func spoil(x exchange, side string, out *recorder) *recorder {
 func damage(kind Kind, out *recorder) *recorder {
 	whole := bytes.Clone(out.body.Bytes())
 	half := whole[:len(whole)/2]
+	if kind == Malformed || kind == Partial { // a 204 has no type
+		out.header.Set("Content-Type", "application/json")
+	}
 	switch kind { //nolint:exhaustive // spoil has met the others
 	case WrongType:
 		out.header.Set("Content-Type", "text/plain")

@@ -267,7 +267,7 @@ func TestWhatALimitedOrUnwillingServerSays(t *testing.T) {
 	s := newStage(t)
 	for says, rule := range map[string]simulator.Rule{
 		": try again in 1h0m0s\n":                                                          {Kind: simulator.TooMany, RetryAfter: 3600},
-		"bridge mmd tickets: there is no ticket MMD-1\n":                                   {Kind: simulator.Answer, Status: 200, Body: `{"value":[]}`},
+		"GET tickets('ID'): the reply shows no object\n":                                   {Kind: simulator.Answer, Status: 200, Body: `{"value":[]}`},
 		"401 Unauthorized: no audience: look at mmd.auth in " + s.config + "\n":            {Kind: simulator.Answer, Status: 401, Body: `{"error":{"code":"401","message":"no audience"}}`, Times: 2},
 		"403 Forbidden: The token is not for this tenant.\n":                               {Kind: simulator.Answer, Status: 403, Body: `{"error":{"code":"403","message":"The token is not\u001b for this tenant."}}`},
 		"GET tickets('ID'): 200 with text/html instead of JSON: a sign-in, maintenance or": {Kind: simulator.HTML},

@@ -57,6 +57,9 @@ type Switches struct {
 	// be queried. HiddenAsEmpty shows them as "" instead.
 	HiddenFields  map[string]bool `json:"hidden_fields"`
 	HiddenAsEmpty bool            `json:"hidden_as_empty"`
+	// HiddenDrops drops the conditions of a query on a hidden field, as instances do
+	// that do not refuse it.
+	HiddenDrops bool `json:"hidden_drops"`
 	// ReadOnly fields ("incident.state") are ignored in a body; a table refuses.
 	ReadOnly map[string]bool `json:"read_only"`
 	// NoAPI refuses the whole table API with 403.

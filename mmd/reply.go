@@ -1,0 +1,97 @@
+package mmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"bridge/rest"
+)
+
+// ErrPartial says that a success holds an error: a server that fails in mid-answer can
+// only say so behind what it has already sent, and that is not all.
+var ErrPartial = errors.New("the reply is not complete")
+
+// The whole replies that do not show what was asked for.
+var (
+	errNoList   = errors.New("the reply shows no list")
+	errNoObject = errors.New("the reply shows no object")
+)
+
+// rows are the objects of a collection. An empty list came; a missing one did not.
+type rows[T any] struct {
+	items []T
+	came  bool
+}
+
+// UnmarshalJSON reads a list, or null as an empty one.
+func (r *rows[T]) UnmarshalJSON(raw []byte) error {
+	r.came = true
+	return json.Unmarshal(raw, &r.items)
+}
+
+// read reads one page of a collection.
+func read[T any](ctx context.Context, s service, at place, q url.Values) ([]T, error) {
+	var page struct {
+		Value rows[T]
+		Error json.RawMessage
+	}
+	_, err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: at.path, Name: at.name, Query: q, Into: &page})
+	switch {
+	case err != nil:
+		return nil, err
+	case failed(page.Error):
+		return nil, unsure(at.name, partial(page.Error))
+	case !page.Value.came:
+		return nil, unsure(at.name, errNoList)
+	}
+	return page.Value.items, nil
+}
+
+// one reads an entity, or a collection of one: the document shows both. id gives what it
+// is known by; without one nothing came that was asked for.
+func one[T any](ctx context.Context, s service, path, name string, id func(T) string) (T, error) {
+	var none T
+	var raw json.RawMessage
+	if _, err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: path, Name: name, Into: &raw}); err != nil {
+		return none, err
+	}
+	var many struct {
+		Value rows[T]
+		Error json.RawMessage
+	}
+	if err := json.Unmarshal(raw, &many); err == nil && failed(many.Error) {
+		return none, unsure(name, partial(many.Error))
+	} else if err == nil && len(many.Value.items) > 1 {
+		return none, unsure(name, fmt.Errorf("the reply shows %d objects where one was asked for", len(many.Value.items)))
+	}
+	var out T
+	if items := many.Value.items; len(items) == 1 {
+		out = items[0]
+	} else if err := json.Unmarshal(raw, &out); err != nil {
+		return none, unsure(name, err)
+	}
+	if id(out) == "" {
+		return none, unsure(name, errNoObject)
+	}
+	return out, nil
+}
+
+func failed(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
+
+// partial is ErrPartial with what the server says of it, if that can be read.
+func partial(raw json.RawMessage) error {
+	var p problem
+	if json.Unmarshal(raw, &p) != nil || p.Message == "" {
+		return ErrPartial
+	}
+	return fmt.Errorf("%w: %s", ErrPartial, p.Message)
+}
+
+// unsure is a whole reply that does not show what was asked for.
+func unsure(name string, err error) *rest.Error {
+	return &rest.Error{Method: http.MethodGet, Path: name, Status: http.StatusOK, Outcome: rest.Unknown, Complete: true, Err: err}
+}
