@@ -221,6 +221,9 @@ func (p *Poller) observeTickets(ctx context.Context, seen []plan.Ticket, watched
 		byID[t.ID] = t
 	}
 	delete(byID, "") // it is no ticket, and no link's whose ticket is still owed
+	if len(byID) == 0 {
+		return nil // a query without ids would select every link
+	}
 	var changes []change
 	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{MMD: keysOf(byID), Kind: plan.TicketLink}) {
 		if err != nil {
