@@ -221,7 +221,7 @@ type attempt struct{ c *Client }
 func (a attempt) RoundTrip(r *http.Request) (*http.Response, error) {
 	track, _ := r.Context().Value(trackerKey{}).(*tracker)
 	ctx, cancel := context.WithTimeout(r.Context(), a.c.cfg.Timeout)
-	r = r.WithContext(ctx)
+	r = r.Clone(ctx) // a transport may read an attempt's headers after it gave up
 	r.Header.Del("Idempotency-Key")
 	r.Header.Del("X-Idempotency-Key") // with one, net/http would send a POST twice
 	if err := a.c.cfg.Authorize(ctx, r); err != nil {

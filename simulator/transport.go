@@ -43,12 +43,13 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	defer free()
 	began := t.world.Config.Now()
+	// Copied at once: when the caller has given up, the request is his again.
+	inner := r.Clone(context.WithoutCancel(ctx))
+	inner.Body, inner.ContentLength, inner.RequestURI = io.NopCloser(bytes.NewReader(body)), int64(len(body)), r.URL.RequestURI()
+	if inner.Host == "" {
+		inner.Host = r.URL.Host
+	}
 	out, err := meet(ctx, x, side, func() *recorder {
-		inner := r.Clone(context.WithoutCancel(ctx))
-		inner.Body, inner.ContentLength, inner.RequestURI = io.NopCloser(bytes.NewReader(body)), int64(len(body)), r.URL.RequestURI()
-		if inner.Host == "" {
-			inner.Host = r.URL.Host
-		}
 		answer := &recorder{header: http.Header{}, status: http.StatusOK}
 		handler.ServeHTTP(answer, inner)
 		t.world.Faults.settle(x.request, answer.status)
