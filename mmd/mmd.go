@@ -5,6 +5,7 @@
 package mmd
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"bridge/rest"
 )
@@ -196,7 +198,12 @@ func segment(s string) string { return url.PathEscape(s) }
 // text reads a string, or a number as it stands, or null as nothing.
 type text string
 
+// UnmarshalJSON reads one. Most texts have nothing escaped in them, and stand as they are.
 func (t *text) UnmarshalJSON(raw []byte) error {
+	if plain(raw) {
+		*t = text(raw[1 : len(raw)-1])
+		return nil
+	}
 	var s *string
 	if err := json.Unmarshal(raw, &s); err == nil {
 		if s != nil {
@@ -206,4 +213,12 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 	}
 	*t = text(raw)
 	return nil
+}
+
+// plain says that a JSON text has nothing escaped in it, and is UTF-8.
+func plain(raw []byte) bool {
+	if len(raw) < 2 || raw[0] != '"' || !utf8.Valid(raw) {
+		return false
+	}
+	return !bytes.ContainsFunc(raw[1:len(raw)-1], func(r rune) bool { return r == '"' || r == '\\' || r < ' ' })
 }

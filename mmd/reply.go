@@ -21,34 +21,36 @@ var (
 	errNoObject = errors.New("the reply shows no object")
 )
 
-// rows are the objects of a collection. An empty list came; a missing one did not.
-type rows[T any] struct {
-	items []T
-	came  bool
+// reply is a collection, or an error, or both.
+type reply[T any] struct {
+	// Value points to a list before anything is read into it. A list that came is not
+	// nil, an empty one neither; of one that is null the pointer is gone.
+	Value *[]T
+	Error json.RawMessage
 }
 
-// UnmarshalJSON reads a list, or null as an empty one.
-func (r *rows[T]) UnmarshalJSON(raw []byte) error {
-	r.came = true
-	return json.Unmarshal(raw, &r.items)
+func (r reply[T]) came() bool { return r.Value == nil || *r.Value != nil }
+
+func (r reply[T]) items() []T {
+	if r.Value == nil {
+		return nil
+	}
+	return *r.Value
 }
 
 // read reads one page of a collection.
 func read[T any](ctx context.Context, s service, at place, q url.Values) ([]T, error) {
-	var page struct {
-		Value rows[T]
-		Error json.RawMessage
-	}
+	page := reply[T]{Value: new([]T)}
 	_, err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: at.path, Name: at.name, Query: q, Into: &page})
 	switch {
 	case err != nil:
 		return nil, err
 	case failed(page.Error):
 		return nil, unsure(at.name, partial(page.Error))
-	case !page.Value.came:
+	case !page.came():
 		return nil, unsure(at.name, errNoList)
 	}
-	return page.Value.items, nil
+	return page.items(), nil
 }
 
 // one reads an entity, or a collection of one: the document shows both. id gives what it
@@ -59,17 +61,14 @@ func one[T any](ctx context.Context, s service, path, name string, id func(T) st
 	if _, err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: path, Name: name, Into: &raw}); err != nil {
 		return none, err
 	}
-	var many struct {
-		Value rows[T]
-		Error json.RawMessage
-	}
+	many := reply[T]{Value: new([]T)}
 	if err := json.Unmarshal(raw, &many); err == nil && failed(many.Error) {
 		return none, unsure(name, partial(many.Error))
-	} else if err == nil && len(many.Value.items) > 1 {
-		return none, unsure(name, fmt.Errorf("the reply shows %d objects where one was asked for", len(many.Value.items)))
+	} else if err == nil && len(many.items()) > 1 {
+		return none, unsure(name, fmt.Errorf("the reply shows %d objects where one was asked for", len(many.items())))
 	}
 	var out T
-	if items := many.Value.items; len(items) == 1 {
+	if items := many.items(); len(items) == 1 {
 		out = items[0]
 	} else if err := json.Unmarshal(raw, &out); err != nil {
 		return none, unsure(name, err)
