@@ -1,4 +1,4 @@
-# fmt lint test build bench simulate mutants demo: what each does is the comment in front of it.
+# fmt lint test build bench simulate mutants crash demo: what each does is the comment in front of it.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -15,7 +15,7 @@ BENCH    ?= .
 SEEDS    ?= 1000
 SEED     ?= $(shell date +%s)
 
-.PHONY: build test vet unit race fuzz left-out lint fmt bench simulate mutants demo clean
+.PHONY: build test vet unit race fuzz left-out lint fmt bench simulate mutants crash demo clean
 
 # One static binary, the same bytes from the same source.
 build:
@@ -49,12 +49,14 @@ fuzz:
 		done; \
 	done
 
-# Says which tests this machine could not run. BRIDGE_REQUIRE=postgres,race,browser makes them failures.
+# Says which tests this machine could not run. BRIDGE_REQUIRE=postgres,race,browser,npm makes them failures.
 left-out:
 	@if grep -rlqs BRIDGE_TEST_POSTGRES --include='*.go' . && [[ -z "$${BRIDGE_TEST_POSTGRES:-}" ]] && ! command -v postgres >/dev/null && ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then \
 		echo "left out: the ledger on PostgreSQL (no postgres here; apt-get install postgresql, or set BRIDGE_TEST_POSTGRES)"; fi
 	@if ! command -v chromium >/dev/null && grep -rlqs chromedp --include='*_test.go' .; then \
 		echo "left out: the console in a browser (no chromium here; apt-get install chromium)"; fi
+	@if [[ -d simulator/peers ]] && { ! command -v node || ! command -v npm; } >/dev/null; then \
+		echo "left out: the simulators under clients from npm (no node or npm here; apt-get install nodejs npm)"; fi
 	@if ! command -v "$$(go env CC)" >/dev/null; then \
 		echo "left out: the race detector (no C compiler here)"; fi
 
@@ -81,6 +83,10 @@ simulate:
 # Takes each rule of the protocol away in turn: a test has to find it. Writes docs/protocol.md.
 mutants:
 	CGO_ENABLED=0 BRIDGE_MUTANTS=all go test . -run TestEachRuleOfTheProtocolIsProven -v -timeout 2h
+
+# Kills the real binary a hundred times over 200 incidents, on SQLite and as three replicas on PostgreSQL.
+crash:
+	CGO_ENABLED=0 BRIDGE_CRASH=1 go test ./cmd/bridge -run KilledForReal -v -timeout 20m
 
 demo:
 	CGO_ENABLED=0 go run ./cmd/bridge demo

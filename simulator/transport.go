@@ -43,12 +43,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	defer free()
 	began := t.world.Config.Now()
-	// Copied at once: when the caller has given up, the request is his again.
-	inner := r.Clone(context.WithoutCancel(ctx))
-	inner.Body, inner.ContentLength, inner.RequestURI = io.NopCloser(bytes.NewReader(body)), int64(len(body)), r.URL.RequestURI()
-	if inner.Host == "" {
-		inner.Host = r.URL.Host
-	}
+	inner := arrived(ctx, r, body)
 	out, err := meet(ctx, x, side, func() *recorder {
 		answer := &recorder{header: http.Header{}, status: http.StatusOK}
 		handler.ServeHTTP(answer, inner)
@@ -67,6 +62,17 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	t.world.Faults.settle(x.request, out.status)
 	return out.response(r), nil
+}
+
+// arrived is a request as the server has it: a copy, since when its caller has given up
+// waiting, the request is his again.
+func arrived(ctx context.Context, r *http.Request, body []byte) *http.Request {
+	inner := r.Clone(context.WithoutCancel(ctx))
+	inner.Body, inner.ContentLength, inner.RequestURI = io.NopCloser(bytes.NewReader(body)), int64(len(body)), r.URL.RequestURI()
+	if inner.Host == "" {
+		inner.Host = r.URL.Host
+	}
+	return inner
 }
 
 // meet carries out one fault, or none.
