@@ -5,14 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	main "bridge/cmd/bridge"
 	"bridge/simulator"
@@ -29,7 +26,12 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{T: t, world: simulator.New(simulator.Config{}), env: map[string]string{
+	return newStageIn(t, simulator.Config{})
+}
+
+func newStageIn(t *testing.T, cfg simulator.Config) *stage {
+	t.Helper()
+	s := &stage{T: t, world: simulator.New(cfg), env: map[string]string{
 		"BRIDGE_SEND_BUDGET": "1s", "BRIDGE_SEND_SETTLE": "1s", "BRIDGE_POLL_INTERVAL": "1s", "BRIDGE_POLL_NOTES_MAX_INTERVAL": "1s", "BRIDGE_LISTEN": "",
 	}}
 	s.users = s.world.Populate()
@@ -224,83 +226,6 @@ func (s *stage) settleDoubts() {
 	for _, need := range status.Needs {
 		if need.What == "DOUBT" {
 			s.must(0, "retry", need.Op, "--reason", "looked for it")
-		}
-	}
-}
-
-// TestKilledForReal kills the real binary at random moments, over TLS and on a
-// ledger in a file, and looks at what both sides hold in the end.
-func TestKilledForReal(t *testing.T) {
-	t.Parallel()
-	if testing.Short() {
-		t.Skip("left out of the short form: the same binary, killed for real")
-	}
-	s := newStage(t)
-	binary := filepath.Join(t.TempDir(), "bridge")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	const records = 60
-	s.env["BRIDGE_LIMITS_CREATES"] = "0"
-	var ids []string
-	for i := range records {
-		ids = append(ids, s.world.Incident(s.users, fmt.Sprintf("Number %d", i), nil))
-		s.world.ITSM.Comment("incident", ids[i], "ada.byron", "Please help.")
-	}
-	for kill := range 25 {
-		cmd := exec.CommandContext(t.Context(), binary, "run", "--config", s.config)
-		for name, value := range s.env {
-			cmd.Env = append(cmd.Env, name+"="+value)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Duration(60+rand.IntN(250)) * time.Millisecond)
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if tickets := s.world.MMD.Tickets(); len(tickets) > 0 {
-			s.world.MMD.AddNote(tickets[kill%len(tickets)].ID, "vera@vendor.example", fmt.Sprintf("Note %d.", kill))
-		}
-	}
-	for range 60 {
-		code, _, _ := s.run("run", "--once")
-		if code == 0 {
-			break
-		}
-		s.settleDoubts()
-		time.Sleep(500 * time.Millisecond)
-	}
-	time.Sleep(1100 * time.Millisecond)
-	s.must(0, "run", "--once")
-	if n := len(s.world.MMD.Tickets()); n != records {
-		t.Errorf("%d tickets for %d incidents", n, records)
-	}
-	texts := map[string]int{}
-	notes := 0
-	for _, ticket := range s.world.MMD.Tickets() {
-		comments := 0
-		for _, n := range s.world.MMD.Notes(ticket.ID) {
-			if strings.HasPrefix(n.Sender, "app-") {
-				comments++
-			} else {
-				notes++
-			}
-		}
-		if comments != 1 {
-			t.Errorf("ticket %s has %d notes from the bridge, want one", ticket.ID, comments)
-		}
-	}
-	for _, id := range ids {
-		for _, n := range s.world.ITSM.Journal(id, "work_notes") {
-			texts[n.Text]++
-		}
-	}
-	if len(texts) != notes {
-		t.Errorf("%d work notes for %d notes of the vendor", len(texts), notes)
-	}
-	for text, n := range texts {
-		if n != 1 {
-			t.Errorf("%d times: %s", n, text)
 		}
 	}
 }
