@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"bridge/rest"
 )
 
@@ -42,7 +44,9 @@ type signIn struct {
 	rest *rest.Client
 	now  func() time.Time
 
-	mu     sync.Mutex
+	// one lets one caller ask; who waits for its turn may give up.
+	one    *semaphore.Weighted
+	mu     sync.Mutex // of what is below, and never held while the instance is asked
 	token  string
 	spent  time.Time
 	failed error
@@ -54,7 +58,7 @@ type signIn struct {
 }
 
 func newSignIn(cfg Config) (*signIn, error) {
-	s := &signIn{auth: cfg.Auth, now: cfg.Now}
+	s := &signIn{auth: cfg.Auth, now: cfg.Now, one: semaphore.NewWeighted(1)}
 	conversation, err := rest.New(rest.Config{
 		Base: cfg.URL, Transport: cfg.Transport, Observe: cfg.Observe, Timeout: cfg.Timeout, Now: cfg.Now,
 		Authorize: func(context.Context, *http.Request) error { return nil }, Explain: explain,
@@ -104,6 +108,23 @@ func (s *signIn) fail(err error, until time.Time) { s.failed, s.until = err, unt
 // instance gives the same token while it lives, also one that it refuses. A refusal
 // is a matter of configuration and is not tried again for a while.
 func (s *signIn) bearer(ctx context.Context) (string, error) {
+	if token, err := s.current(); token != "" || err != nil {
+		return token, err
+	}
+	if err := s.one.Acquire(ctx, 1); err != nil {
+		return "", err
+	}
+	defer s.one.Release(1)
+	if token, err := s.current(); token != "" || err != nil {
+		return token, err // somebody was here before
+	}
+	token, life, err := s.fetch(ctx)
+	s.keep(token, life, err)
+	return token, err
+}
+
+// current gives the token while it may be used, or the refusal while it is to be heeded.
+func (s *signIn) current() (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
@@ -113,18 +134,24 @@ func (s *signIn) bearer(ctx context.Context) (string, error) {
 	if s.failed != nil && now.Before(s.until) {
 		return "", s.failed
 	}
-	token, life, err := s.fetch(ctx)
+	return "", nil
+}
+
+// keep remembers what the token endpoint said.
+func (s *signIn) keep(token string, life time.Duration, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
 	if err != nil {
 		if status := rest.StatusOf(err); status >= 400 && status < 500 {
 			s.fail(err, now.Add(max(patience, rest.RetryAfter(err))))
 		}
-		return "", err
+		return
 	}
 	if token == s.refused {
 		s.returned = now
 	}
 	s.failed, s.token, s.spent = nil, token, now.Add(max(life*9/10, time.Second))
-	return token, nil
 }
 
 // fetch asks the token endpoint.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
+	"golang.org/x/sync/semaphore"
 )
 
 // Application says which application signs in, where, and with what: a secret, or a
@@ -39,7 +40,7 @@ func NewApplicationTokens(app Application, now func() time.Time) (*ApplicationTo
 	}
 	app.HTTP = direct(app.HTTP)
 	t := &ApplicationTokens{app: app}
-	t.keeper = keeper{now: now, get: t.acquire, forget: t.renew}
+	t.keeper = keeper{one: semaphore.NewWeighted(1), now: now, get: t.acquire, forget: t.renew}
 	client, err := t.fresh()
 	t.client = client
 	return t, err
@@ -85,10 +86,15 @@ func (t *ApplicationTokens) renew() {
 // minutes before its end; one that the server refuses is dropped, once for all who
 // hold it.
 type keeper struct {
-	mu    sync.Mutex
-	token string
-	spent time.Time
-	now   func() time.Time
+	// one lets one caller ask; who waits for its turn may give up.
+	one *semaphore.Weighted
+	mu  sync.Mutex // of what is below, and never held while somebody is asked
+	// token is in use until spent. refused: the server did not take the last one.
+	token   string
+	spent   time.Time
+	refused bool
+
+	now func() time.Time
 	// get asks for a token, forget drops what would give the same one again.
 	get    func(ctx context.Context) (token string, expires time.Time, err error)
 	forget func()
@@ -96,29 +102,60 @@ type keeper struct {
 
 // Token gives the token that is in use, or gets one: one caller asks, the others wait.
 func (k *keeper) Token(ctx context.Context) (string, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.token != "" && k.now().Before(k.spent) {
-		return k.token, nil
+	if token := k.current(); token != "" {
+		return token, nil
+	}
+	if err := k.one.Acquire(ctx, 1); err != nil {
+		return "", err
+	}
+	defer k.one.Release(1)
+	if token := k.current(); token != "" {
+		return token, nil // somebody was here before
+	}
+	if k.drop() {
+		k.forget()
 	}
 	token, expires, err := k.get(ctx)
 	if err != nil {
 		return "", err
 	}
+	k.keep(token, expires)
+	return token, nil
+}
+
+// current gives the token while it may be used.
+func (k *keeper) current() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.now().Before(k.spent) {
+		return k.token
+	}
+	return ""
+}
+
+// drop says that the last token was refused, once.
+func (k *keeper) drop() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	was := k.refused
+	k.refused = false
+	return was
+}
+
+// keep takes a token into use up to shortly before its end; a short one for half its life.
+func (k *keeper) keep(token string, expires time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.token = token
-	// A token is used up to shortly before its end; a short one for half its life.
 	life := expires.Sub(k.now())
 	k.spent = k.now().Add(max(life-5*time.Minute, life/2))
-	return k.token, nil
 }
 
 // Refused drops a token that the server did not take, if it is still the one in use.
 func (k *keeper) Refused(token string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if token != k.token {
-		return // somebody was here before
+	if token == k.token && token != "" { // else somebody was here before
+		k.token, k.refused = "", true
 	}
-	k.token = ""
-	k.forget()
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public"
+	"golang.org/x/sync/semaphore"
 )
 
 // UserContext says as which application a person signs in, where, and where that is kept.
@@ -37,7 +38,7 @@ func NewUserTokens(user UserContext, now func() time.Time) (*UserTokens, error) 
 		return nil, err
 	}
 	t := &UserTokens{user: user, client: client}
-	t.keeper = keeper{now: now, get: t.refresh, forget: user.Cache.Forget}
+	t.keeper = keeper{one: semaphore.NewWeighted(1), now: now, get: t.refresh, forget: user.Cache.Forget}
 	return t, nil
 }
 
