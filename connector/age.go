@@ -84,17 +84,13 @@ func (p *Poller) prove(ctx context.Context) error {
 
 // newest is when the newest link that the ledger knows was made.
 func (p *Poller) newest(ctx context.Context) (newest time.Time, empty bool, err error) {
-	empty = true
-	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{}) {
-		if err != nil {
-			return newest, false, err
-		}
-		empty = false
-		if link.Linked.After(newest) {
-			newest = link.Linked
-		}
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Newest: true, Brief: true, Limit: 1}) {
+		return link.Linked, false, err
 	}
-	return newest, empty, nil
+	for _, err := range p.Ledger.Links(ctx, plan.LinkQuery{Brief: true, Limit: 1}) {
+		return time.Time{}, false, err
+	}
+	return time.Time{}, true, nil
 }
 
 // marksSince lists what carries this bridge's mark, newest first, back to a time.

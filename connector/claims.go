@@ -34,6 +34,7 @@ func (p *Poller) mine(ctx context.Context, name string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("claim feed %s: %w", name, err)
 	}
+	p.calm = calm{} // another worker may have read before
 	p.claims.held[name] = held.Done()
 	p.claims.release = append(p.claims.release, release)
 	return true, nil

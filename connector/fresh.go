@@ -149,13 +149,11 @@ func (p *pass) readRecord(ctx context.Context, link plan.Link) (plan.Record, err
 	if rule := p.Planner.Rules.Ticket(link.Rule); rule != nil && link.Kind == plan.TicketLink {
 		ask = askOf(rule)
 	}
-	for rec, err := range p.Desk.Records(ctx, ask, []string{link.Record}) {
-		if err != nil {
-			return plan.Record{}, err
-		}
-		return plan.Record{Table: link.Table, Row: row(rec), Seen: p.Now()}, nil
+	rec, err := p.Desk.Get(ctx, ask, link.Record)
+	if errors.Is(err, itsm.ErrNotFound) {
+		return plan.Record{}, errGone
 	}
-	return plan.Record{}, errGone
+	return plan.Record{Table: link.Table, Row: row(rec), Seen: p.Now()}, err
 }
 
 // elevationAgain reads the task and its approvals once more, right before rights

@@ -38,7 +38,7 @@ func (r *rig) rule(old, text string) {
 // linkOf gives the link of a record.
 func (r *rig) linkOf(record string) plan.Link {
 	r.Helper()
-	for link, err := range r.ledger.Links(r.Context(), plan.LinkQuery{Records: []string{record}, Kind: plan.TicketLink}) {
+	for link, err := range r.ledger.Links(r.Context(), plan.LinkQuery{Records: []string{record}}) {
 		if err != nil {
 			r.Fatal(err)
 		}

@@ -27,18 +27,31 @@ func approval(a itsm.Approval) plan.Approval {
 	return plan.Approval{Of: a.Of, Approver: a.Approver, State: a.State, At: a.Updated}
 }
 
-// ticket gives a ticket as the rules read it, under the API's own field names.
+// ticket gives a ticket as the rules read it.
 func ticket(t mmd.Ticket, seen time.Time) plan.Ticket {
-	texts := map[string]string{
-		"id": t.ID, "title": t.Title, "description": t.Description, "type": t.Type, "category": t.Category,
-		"subcategory": t.Subcategory, "state": t.State, "nextActionOwner": t.NextActionOwner,
-		"severity": strconv.Itoa(t.Severity), "createdDateTime": utc(t.Created), "resolvedDateTime": utc(t.Resolved),
+	all := cells(t)
+	row := make(mapping.Row, len(all))
+	for _, cell := range all {
+		row[cell.field] = mapping.Cell{Value: cell.value}
 	}
-	cells := make(mapping.Row, len(texts))
-	for name, text := range texts {
-		cells[name] = mapping.Cell{Value: text}
+	return plan.Ticket{ID: t.ID, Description: t.Description, Row: row, Created: t.Created, Seen: seen}
+}
+
+// cells are what the rules can read of a ticket, under the API's own field names.
+func cells(t mmd.Ticket) [11]struct{ field, value string } {
+	return [...]struct{ field, value string }{
+		{"id", t.ID},
+		{"title", t.Title},
+		{"description", t.Description},
+		{"type", t.Type},
+		{"category", t.Category},
+		{"subcategory", t.Subcategory},
+		{"state", t.State},
+		{"nextActionOwner", t.NextActionOwner},
+		{"severity", strconv.Itoa(t.Severity)},
+		{"createdDateTime", utc(t.Created)},
+		{"resolvedDateTime", utc(t.Resolved)},
 	}
-	return plan.Ticket{ID: t.ID, Description: t.Description, Row: cells, Created: t.Created, Seen: seen}
 }
 
 func ticketNote(n mmd.Note) plan.VendorNote {

@@ -45,6 +45,7 @@ type Poller struct {
 
 	// listed is when the tickets were listed last.
 	listed time.Time
+	calm   calm
 	// claims are the feeds that this worker has; nil: it claims none.
 	claims *feedClaims
 }
@@ -52,8 +53,12 @@ type Poller struct {
 // Poll reads every feed once, and promises what it means.
 func (p *Poller) Poll(ctx context.Context, report *Report) error {
 	var err error
+	was := p.Planner.Aged
 	if p.Planner.Aged, err = aged(ctx, p.Ledger); err != nil {
 		return fmt.Errorf("read how old the ledger is: %w", err)
+	}
+	if !p.Planner.Aged.Equal(was) {
+		p.calm = calm{}
 	}
 	for _, feed := range p.feeds() {
 		if err := p.read(ctx, feed, report); err != nil {

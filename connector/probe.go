@@ -106,21 +106,16 @@ func (s *sight) look(blind string) plan.Look {
 	return plan.Look{Sees: s.seen, Bare: len(s.known) == 0, Blind: blind}
 }
 
-// enoughKnown is how many known objects are enough to recognise a list by.
-const enoughKnown = 10000
+// enoughKnown is how many known objects, the newest, are enough to recognise a list by.
+const enoughKnown = 1000
 
 func (p *pass) sight(ctx context.Context, kind plan.LinkKind) (*sight, error) {
 	s := &sight{known: map[string]bool{}}
-	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: kind}) {
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: kind, Newest: true, Brief: true, Limit: enoughKnown}) {
 		if err != nil {
 			return nil, err
 		}
-		if link.MMD != "" {
-			s.known[link.MMD] = true
-		}
-		if len(s.known) >= enoughKnown {
-			break
-		}
+		s.known[link.MMD] = true
 	}
 	return s, nil
 }

@@ -98,15 +98,10 @@ func (p *Poller) moved(ctx context.Context, t table, report *Report) error {
 	return p.end(ctx, r)
 }
 
-// anyLink says whether a table has open links at all.
-func (p *Poller) anyLink(ctx context.Context, name string) (bool, error) {
-	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.TicketLink, Open: true}) {
-		if err != nil {
-			return false, err
-		}
-		if link.Table == name {
-			return true, nil
-		}
+// anyLink says whether a table has open links at all; no name: any table.
+func (p *Poller) anyLink(ctx context.Context, table string) (bool, error) {
+	for _, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.TicketLink, Table: table, Open: true, Brief: true, Limit: 1}) {
+		return err == nil, err
 	}
 	return false, nil
 }
@@ -114,11 +109,11 @@ func (p *Poller) anyLink(ctx context.Context, name string) (bool, error) {
 // allLinked reads every linked record of a table: the full scan of links.
 func (p *Poller) allLinked(ctx context.Context, t table, report *Report) error {
 	var ids []string
-	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.TicketLink, Open: true}) {
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.TicketLink, Table: t.name, Open: true, Brief: true}) {
 		if err != nil {
 			return err
 		}
-		if link.Table == t.name && link.MMD != "" {
+		if link.MMD != "" {
 			ids = append(ids, link.Record)
 		}
 	}

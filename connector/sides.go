@@ -12,16 +12,24 @@ import (
 
 // Desk is what the loop reads on the ITSM side.
 type Desk interface {
-	// Changes lists the rows of a query that changed since, oldest first.
-	Changes(ctx context.Context, ask itsm.Ask, since time.Time) iter.Seq2[itsm.Record, error]
-	// Records reads rows by sys_id.
-	Records(ctx context.Context, ask itsm.Ask, ids []string) iter.Seq2[itsm.Record, error]
+	Rows
 	// Journal lists journal rows of records, oldest first.
 	Journal(ctx context.Context, ids, elements []string, since time.Time) iter.Seq2[itsm.Entry, error]
 	// Approvals lists approval rows of objects.
 	Approvals(ctx context.Context, ids []string) iter.Seq2[itsm.Approval, error]
 	// Clock tells how far the desk's clock is ahead of ours.
 	Clock() (offset time.Duration, known bool)
+}
+
+// Rows are the records of the desk's tables.
+type Rows interface {
+	// Changes lists the rows of a query that changed since, oldest first.
+	Changes(ctx context.Context, ask itsm.Ask, since time.Time) iter.Seq2[itsm.Record, error]
+	// Records reads rows by sys_id: those that it shows.
+	Records(ctx context.Context, ask itsm.Ask, ids []string) iter.Seq2[itsm.Record, error]
+	// Get reads one row; itsm.ErrNotFound: the desk says that it is not there, which an
+	// empty list does not say.
+	Get(ctx context.Context, ask itsm.Ask, id string) (itsm.Record, error)
 }
 
 // DeskWriter is what the loop writes on the ITSM side.

@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -28,16 +29,23 @@ func (p *Poller) tasks(ctx context.Context, rule *mapping.ElevationRule, report 
 			return err
 		}
 	}
-	var rest []string
-	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.ElevationLink, Rule: rule.Name, Open: true}) {
+	left := unlisted{sees: len(seen) > 0}
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.ElevationLink, Rule: rule.Name, Open: true, Brief: true}) {
 		if err != nil {
 			return err
 		}
 		if !seen[link.Record] && link.MMD != "" {
-			rest = append(rest, link.Record)
+			left.ids = append(left.ids, link.Record)
 		}
 	}
-	return p.openTasks(ctx, rule, ask, rest, report)
+	return p.openTasks(ctx, rule, ask, left, report)
+}
+
+// unlisted are the tasks of open elevations that the query finds no more, and whether
+// it found others.
+type unlisted struct {
+	ids  []string
+	sees bool
 }
 
 // taskFields are the rule's fields, and the objects that its approvals belong to.
@@ -52,15 +60,15 @@ func (p *Poller) taskFields(rule *mapping.ElevationRule) []string {
 	return fields
 }
 
-// openTasks reads the tasks of open elevations that the query finds no more. One
-// that cannot be read is gone, and its elevation is closed.
-func (p *Poller) openTasks(ctx context.Context, rule *mapping.ElevationRule, ask itsm.Ask, ids []string, report *Report) error {
-	if len(ids) == 0 {
+// openTasks reads the tasks of open elevations that were not listed. A list may leave
+// one out for many reasons: that it is gone is asked of the desk by its id.
+func (p *Poller) openTasks(ctx context.Context, rule *mapping.ElevationRule, ask itsm.Ask, left unlisted, report *Report) error {
+	if len(left.ids) == 0 {
 		return nil
 	}
 	ask.Query = ""
 	found := map[string]bool{}
-	for records, err := range batches(p.Desk.Records(ctx, ask, ids), batch) {
+	for records, err := range batches(p.Desk.Records(ctx, ask, left.ids), batch) {
 		if err != nil {
 			return err
 		}
@@ -71,10 +79,35 @@ func (p *Poller) openTasks(ctx context.Context, rule *mapping.ElevationRule, ask
 			return err
 		}
 	}
-	gone := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return found[id] })
-	if len(gone) == 0 {
-		return nil
+	gone, more, err := p.askedByID(ctx, ask, slices.DeleteFunc(left.ids, func(id string) bool { return found[id] }))
+	if err != nil {
+		return err
 	}
+	if err := p.observeTasks(ctx, rule, more, report); err != nil || len(gone) == 0 {
+		return err
+	}
+	return p.goneTasks(ctx, rule, gone, left.sees || len(found)+len(more) > 0)
+}
+
+// askedByID reads rows one by one, and gives those that the desk says are not there.
+func (p *Poller) askedByID(ctx context.Context, ask itsm.Ask, ids []string) (gone []string, found []itsm.Record, err error) {
+	for _, id := range ids {
+		rec, err := p.Desk.Get(ctx, ask, id)
+		switch {
+		case errors.Is(err, itsm.ErrNotFound):
+			gone = append(gone, id)
+		case err != nil:
+			return nil, nil, &sideError{err}
+		default:
+			found = append(found, rec)
+		}
+	}
+	return gone, found, nil
+}
+
+// goneTasks plans the tasks that the desk says are not there. sees: it shows another
+// task of that table, so the right to read it is not lost.
+func (p *Poller) goneTasks(ctx context.Context, rule *mapping.ElevationRule, gone []string, sees bool) error {
 	stories, err := p.stories(ctx, plan.LinkQuery{Records: gone, Kind: plan.ElevationLink})
 	if err != nil {
 		return err
@@ -82,8 +115,11 @@ func (p *Poller) openTasks(ctx context.Context, rule *mapping.ElevationRule, ask
 	promise := plan.Promise{At: p.Now()}
 	for _, id := range gone {
 		if story := stories[id]; story != nil {
-			promise.Add(p.Planner.LinkedTask(rule, *story, plan.Task{Gone: true, Record: plan.Record{Seen: promise.At}}))
+			promise.Add(p.Planner.GoneTask(rule, *story, sees, promise.At))
 		}
+	}
+	if promise.Empty() {
+		return nil
 	}
 	_, err = p.promise(ctx, promise)
 	return err
@@ -91,6 +127,9 @@ func (p *Poller) openTasks(ctx context.Context, rule *mapping.ElevationRule, ask
 
 // observeTasks plans one batch of tasks.
 func (p *Poller) observeTasks(ctx context.Context, rule *mapping.ElevationRule, records []itsm.Record, report *Report) error {
+	if len(records) == 0 {
+		return nil
+	}
 	report.Records += len(records)
 	stories, err := p.stories(ctx, plan.LinkQuery{Records: idsOf(records), Kind: plan.ElevationLink})
 	if err != nil {
@@ -207,15 +246,16 @@ func closing(ops []plan.Op) bool {
 // task reads one task with its approvals.
 func (p *Poller) task(ctx context.Context, rule *mapping.ElevationRule, id string) (plan.Task, error) {
 	ask := itsm.Ask{Table: rule.Table, Fields: p.taskFields(rule), Display: rule.Display}
-	for rec, err := range p.Desk.Records(ctx, ask, []string{id}) {
-		if err != nil {
-			return plan.Task{}, err
-		}
-		tasks, err := p.withApprovals(ctx, rule, []itsm.Record{rec})
-		if err != nil {
-			return plan.Task{}, err
-		}
-		return tasks[0], nil
+	rec, err := p.Desk.Get(ctx, ask, id)
+	if errors.Is(err, itsm.ErrNotFound) {
+		return plan.Task{}, errGone
 	}
-	return plan.Task{}, errGone
+	if err != nil {
+		return plan.Task{}, err
+	}
+	tasks, err := p.withApprovals(ctx, rule, []itsm.Record{rec})
+	if err != nil {
+		return plan.Task{}, err
+	}
+	return tasks[0], nil
 }

@@ -17,22 +17,15 @@ import (
 // moved. A linked ticket that is absent from the list is read by its id in the
 // same cycle: absence alone says nothing.
 func (p *Poller) tickets(ctx context.Context, report *Report) error {
-	any := false
-	for _, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.TicketLink, Open: true}) {
-		if err != nil {
-			return err
-		}
-		any = true
-		break
-	}
-	if !any {
-		return nil
+	linkedAny, err := p.anyLink(ctx, "")
+	if err != nil || !linkedAny {
+		return err
 	}
 	listed, err := p.listTickets(ctx, report)
 	if err != nil {
 		return err
 	}
-	absent, linked, err := p.absent(ctx, listed)
+	absent, linked, err := p.absent(ctx)
 	if err != nil {
 		return err
 	}
@@ -40,7 +33,7 @@ func (p *Poller) tickets(ctx context.Context, report *Report) error {
 	if err != nil {
 		return err
 	}
-	if len(listed) > 0 { // an empty list is no late one
+	if listed { // an empty list is no late one
 		if err := p.lagging(ctx, seen, linked); err != nil {
 			return err
 		}
@@ -48,30 +41,35 @@ func (p *Poller) tickets(ctx context.Context, report *Report) error {
 	return p.observeTickets(ctx, seen, nil, report)
 }
 
-// listTickets lists the tickets that can still change, and plans what moved.
-func (p *Poller) listTickets(ctx context.Context, report *Report) (map[string]bool, error) {
+// listTickets lists the tickets that can still change, and plans what moved. any: the
+// list was not empty.
+func (p *Poller) listTickets(ctx context.Context, report *Report) (any bool, err error) {
 	began := p.Now()
 	watched := shown{since: p.listed}
+	p.calm.begin(began, p.FullScan)
 	options := mmd.ListOptions{Filter: mmd.Ne("state", "resolved"), OrderBy: "createdDateTime desc"}
-	listed := map[string]bool{}
 	for page, err := range batches(p.Tickets.List(ctx, options), batch) {
 		if err != nil {
-			return nil, err
+			return false, err
 		}
+		any = true
 		var seen []plan.Ticket
 		for _, t := range page {
-			listed[t.ID] = true
-			seen = append(seen, ticket(t, p.Now()))
+			if !p.calm.same(t) {
+				seen = append(seen, ticket(t, p.Now()))
+			}
 		}
+		report.Tickets += len(page) - len(seen)
 		if err := p.observeTickets(ctx, seen, &watched, report); err != nil {
-			return nil, err
+			return false, err
 		}
 	}
+	p.calm.end()
 	if err := p.keep(ctx, watched); err != nil {
-		return nil, err
+		return false, err
 	}
 	p.listed = began
-	return listed, nil
+	return any, nil
 }
 
 // shown measures how long our own creates can have taken to show in the list: those
@@ -147,13 +145,25 @@ const longestLag = time.Hour
 const metaLag = "lag"
 
 // absent finds the open links whose ticket should have been listed and was not.
-func (p *Poller) absent(ctx context.Context, listed map[string]bool) (out []string, linked map[string]time.Time, err error) {
-	linked = map[string]time.Time{}
-	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.TicketLink, Open: true}) {
+func (p *Poller) absent(ctx context.Context) (out []string, linked map[string]time.Time, err error) {
+	var missing []string
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.TicketLink, Open: true, Brief: true}) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if link.MMD != "" && !listed[link.MMD] && link.Base["ticket.state"].Value != "resolved" {
+		if link.MMD != "" && !p.calm.listed(link.MMD) {
+			missing = append(missing, link.ID)
+		}
+	}
+	linked = map[string]time.Time{}
+	if len(missing) == 0 {
+		return nil, linked, nil
+	}
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{IDs: missing}) {
+		if err != nil {
+			return nil, nil, err
+		}
+		if link.Base["ticket.state"].Value != "resolved" {
 			out = append(out, link.MMD)
 			linked[link.MMD] = link.Linked
 		}
@@ -233,9 +243,14 @@ func (p *Poller) observeTickets(ctx context.Context, seen []plan.Ticket, watched
 		delete(byID, link.MMD)
 		watched.saw(link, t.Seen)
 		rule := p.Planner.Rules.Ticket(link.Rule)
-		if rule != nil && link.Ended.IsZero() && (plan.Moved(rule, link, t) || p.Planner.Behind(link, plan.OfTicket)) {
+		if rule == nil || !link.Ended.IsZero() {
+			continue
+		}
+		moved := plan.Moved(rule, link, t) || p.Planner.Behind(link, plan.OfTicket)
+		if moved {
 			changes = append(changes, change{rule, link, t})
 		}
+		p.calm.set(link.MMD, !moved && watched != nil)
 	}
 	if err := p.twins(ctx, byID); err != nil {
 		return err

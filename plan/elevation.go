@@ -17,8 +17,6 @@ type Task struct {
 	Now time.Time
 	// ParentOwes says that a record named by ticket_of still owes its ticket.
 	ParentOwes bool
-	// Gone says that the task cannot be read any more.
-	Gone bool
 }
 
 // Elevation is what the MMD side said about one elevation request.
@@ -104,7 +102,6 @@ func (p Planner) elevate(rule *mapping.ElevationRule, link Link, task Task, d de
 //
 //	task             approval     age               result
 //	close.when holds any          any               close with what was done
-//	gone             –            any               close
 //	open             withdrawn    any               close
 //	open             stands       over close_after  close
 //	open             stands       below             nothing
@@ -113,22 +110,53 @@ func (p Planner) LinkedTask(rule *mapping.ElevationRule, story Story, task Task)
 	if link.MMD == "" || !link.Ended.IsZero() {
 		return Promise{}
 	}
-	actions, why := p.closes(rule, link, task)
-	if why == "" {
+	out := Promise{At: task.Seen}
+	if !link.Left.IsZero() { // it was not to be read, and is again
+		link = link.clone()
+		link.Left, link.Notice = time.Time{}, ""
+		out.Links = []Link{link}
+	}
+	if actions, why := p.closes(rule, link, task); why != "" {
+		out.Ops = []Op{p.closeElevation(rule, link, actions, why, task.Seen)}
+	}
+	return out
+}
+
+// goneAfter is how long a task has to be gone while no other task is to be seen: a
+// right may be lost that comes back.
+const goneAfter = time.Hour
+
+// GoneTask decides on an open elevation whose task is not there, as the desk says.
+//
+//	the desk shows other tasks  since       result
+//	yes                         any         close
+//	no                          goneAfter   close: rights stay open for nobody
+//	no                          below       said on the link
+func (p Planner) GoneTask(rule *mapping.ElevationRule, story Story, sees bool, now time.Time) Promise {
+	link := story.Link
+	if link.MMD == "" || !link.Ended.IsZero() {
 		return Promise{}
 	}
-	generation := strconv.Itoa(link.Generation)
-	op := Op{
-		Key: key(ElevationClose, link.Record, generation), Link: link.ID, Rule: rule.Name, Kind: ElevationClose, State: Promised,
-		Why: why, Promised: task.Seen, Due: task.Seen, Body: marshal(map[string]string{"actionsTaken": actions}), Basis: Basis{Seen: task.Seen},
+	out := Promise{At: now}
+	if link.Left.IsZero() {
+		link = link.clone()
+		link.Left, link.Notice = now, fmt.Sprintf("its task cannot be read: the elevation request is closed at once while other tasks can be read, and else after %s", goneAfter)
+		out.Links = []Link{link}
 	}
-	return Promise{Ops: []Op{op}, At: task.Seen}
+	if sees || now.Sub(link.Left) >= goneAfter {
+		out.Ops = []Op{p.closeElevation(rule, link, "The task "+link.Number+" is gone", "the task cannot be read any more", now)}
+	}
+	return out
+}
+
+func (p Planner) closeElevation(rule *mapping.ElevationRule, link Link, actions, why string, now time.Time) Op {
+	return Op{
+		Key: key(ElevationClose, link.Record, strconv.Itoa(link.Generation)), Link: link.ID, Rule: rule.Name, Kind: ElevationClose, State: Promised,
+		Why: why, Promised: now, Due: now, Body: marshal(map[string]string{"actionsTaken": actions}), Basis: Basis{Seen: now},
+	}
 }
 
 func (p Planner) closes(rule *mapping.ElevationRule, link Link, task Task) (actions, why string) {
-	if task.Gone {
-		return "The task " + link.Number + " is gone", "the task cannot be read any more"
-	}
 	in := mapping.Input{Record: task.Row, TicketOf: task.TicketOf}
 	actions = rule.ActionsTaken(in)
 	if actions == "" {
@@ -163,12 +191,9 @@ func (p Planner) Opened(rule *mapping.ElevationRule, link Link, create Op, id st
 // was opened all the same: it is closed.
 func (p Planner) Undone(rule *mapping.ElevationRule, link Link, create Op, id string, now time.Time) Promise {
 	out := p.Opened(rule, link, create, id, now)
-	generation := strconv.Itoa(link.Generation)
-	out.Ops = append(out.Ops, Op{
-		Key: key(ElevationClose, link.Record, generation), Link: link.ID, Rule: rule.Name, Kind: ElevationClose, State: Promised,
-		Why: "it was dropped by hand and opened all the same", Promised: now, Due: now, Fact: now,
-		Body: marshal(map[string]string{"actionsTaken": "Not wanted any more"}), Basis: Basis{Seen: now},
-	})
+	op := p.closeElevation(rule, link, "Not wanted any more", "it was dropped by hand and opened all the same", now)
+	op.Fact = now
+	out.Ops = append(out.Ops, op)
 	return out
 }
 
@@ -178,12 +203,15 @@ func (p Planner) Refused(rule *mapping.ElevationRule, link Link, reason string, 
 }
 
 // Closed says what follows from an elevation request that was closed: its link
-// ends, and the task hears of it.
+// ends, and the task hears of it if it is there.
 func (p Planner) Closed(rule *mapping.ElevationRule, link Link, how string, now time.Time) Promise {
 	link = link.clone()
-	link.Ended, link.Moved = now, now
-	ops := p.report(rule.Report, link, "closed", fmt.Sprintf("Elevation request %s was closed: %s", link.MMD, how), now)
-	return Promise{Links: []Link{link}, Ops: ops, At: now}
+	link.Ended, link.Moved, link.Notice = now, now, ""
+	out := Promise{Links: []Link{link}, At: now}
+	if link.Left.IsZero() { // else there is no task to say it on
+		out.Ops = p.report(rule.Report, link, "closed", fmt.Sprintf("Elevation request %s was closed: %s", link.MMD, how), now)
+	}
+	return out
 }
 
 func orElse(s, otherwise string) string {

@@ -55,7 +55,8 @@ type Link struct {
 	// opened again by anything that is read.
 	EndedBy string `json:",omitempty"`
 	ByHand  bool   `json:",omitempty"`
-	// Left is since when the record is out of its rule's query while it is active.
+	// Left is since when the record is out of its rule's query while it is active; of an
+	// elevation: since when its task cannot be read.
 	Left time.Time `json:",omitzero"`
 	// Held are the fields that both sides moved, with the ticket's value: nothing
 	// is set until they agree.
@@ -109,9 +110,17 @@ type LinkQuery struct {
 	MMD     []string
 	Kind    LinkKind
 	Rule    string
+	Table   string
 	Open    bool
 	// NotesDueBy selects open ticket links with an MMD id whose notes are due by then.
 	NotesDueBy time.Time
+	// Newest selects those with an MMD id, the one that got it last first, at most 1,000.
+	Newest bool
+	// Limit is how many there are at most; 0: any number.
+	Limit int
+	// Brief leaves out all but ID, Kind, Rule, Table, Record, MMD and Linked: a walk over
+	// all open links reads an index then, and not their documents.
+	Brief bool
 }
 
 // OpQuery selects ops; the zero value selects all. They come in the order of Seq.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -88,16 +89,37 @@ func (l *Ledger) links(ctx context.Context, q plan.LinkQuery) iter.Seq2[plan.Lin
 	if q.Rule != "" {
 		s.and("rule = ?", q.Rule)
 	}
+	if q.Table != "" {
+		s.and("of_table = ?", q.Table)
+	}
 	if q.Open || !q.NotesDueBy.IsZero() {
 		s.and("ended = 0")
 	}
 	if !q.NotesDueBy.IsZero() {
 		s.and("mmd != '' AND kind = ? AND notes_due <= ?", string(plan.TicketLink), micros(q.NotesDueBy))
 	}
-	return rows(ctx, l.read, list[plan.Link]{
-		head: "SELECT version, doc FROM links", key: "id", where: s,
-		last: func(link plan.Link) any { return link.ID }, number: func(link *plan.Link, version int64) { link.Version = version },
-	})
+	out := list[plan.Link]{
+		head: "SELECT version, doc FROM links", key: "id", where: s, limit: q.Limit, last: func(link plan.Link) any { return link.ID },
+		scan: document(func(link *plan.Link, version int64) { link.Version = version }),
+	}
+	if q.Brief {
+		out.head, out.scan = "SELECT id, kind, rule, of_table, record, mmd, linked FROM links", brief
+	}
+	if q.Newest {
+		out.where.and("mmd != ''")
+		out.key, out.limit = "linked DESC", min(cmp.Or(q.Limit, page), page) // one page: two may be linked at one moment
+	}
+	return rows(ctx, l.read, out)
+}
+
+// brief reads what a link has columns for.
+func brief(found *sql.Rows) (link plan.Link, err error) {
+	var linked int64
+	err = found.Scan(&link.ID, &link.Kind, &link.Rule, &link.Table, &link.Record, &link.MMD, &linked)
+	if linked != 0 {
+		link.Linked = time.UnixMicro(linked).UTC()
+	}
+	return link, err
 }
 
 // Ops reads the ops that a query selects, in the order of their promises.
@@ -132,7 +154,7 @@ func (l *Ledger) ops(ctx context.Context, q plan.OpQuery) iter.Seq2[plan.Op, err
 func (l *Ledger) opsWhere(ctx context.Context, where query) iter.Seq2[plan.Op, error] {
 	return rows(ctx, l.read, list[plan.Op]{
 		head: "SELECT seq, doc FROM ops", key: "seq", where: where,
-		last: func(op plan.Op) any { return op.Seq }, number: func(op *plan.Op, seq int64) { op.Seq = seq },
+		last: func(op plan.Op) any { return op.Seq }, scan: document(func(op *plan.Op, seq int64) { op.Seq = seq }),
 	})
 }
 
@@ -140,21 +162,35 @@ func (l *Ledger) opsWhere(ctx context.Context, where query) iter.Seq2[plan.Op, e
 // held while the caller works, since it may want to write.
 const page = 1000
 
-// list is one list of documents with a number beside each.
+// list is one list of things, in the order of its key.
 type list[T any] struct {
-	// head is the SELECT without its conditions; the list is in the order of key.
+	// head is the SELECT without its conditions, key what it is ordered by.
 	head, key string
 	where     query
+	// limit is how many are read at most; 0: all.
+	limit int
 	// last gives the key of an item, from which the next page goes on.
-	last   func(T) any
-	number func(*T, int64)
+	last func(T) any
+	scan func(*sql.Rows) (T, error)
+}
+
+// behind is the condition for what comes after an item.
+func (l list[T]) behind(item T) query {
+	out := query{where: slices.Clone(l.where.where), args: slices.Clone(l.where.args)}
+	out.and(l.key+" > ?", l.last(item))
+	return out
 }
 
 // rows reads a list page by page, by key: what changes meanwhile shifts nothing.
 func rows[T any](ctx context.Context, db *reader, l list[T]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
+		left := l.limit
 		for where := l.where; ; {
-			some, err := readPage(ctx, db, where.sql(l.head, fmt.Sprintf(" ORDER BY %s LIMIT %d", l.key, page)), where.args, l.number)
+			size := page
+			if l.limit > 0 {
+				size = min(page, left)
+			}
+			some, err := readPage(ctx, db, where.sql(l.head, fmt.Sprintf(" ORDER BY %s LIMIT %d", l.key, size)), where.args, l.scan)
 			if err != nil {
 				var none T
 				yield(none, fmt.Errorf("read the ledger: %w", err))
@@ -165,16 +201,15 @@ func rows[T any](ctx context.Context, db *reader, l list[T]) iter.Seq2[T, error]
 					return
 				}
 			}
-			if len(some) < page {
+			if left -= len(some); len(some) < page || left == 0 {
 				return
 			}
-			where = query{where: slices.Clone(l.where.where), args: slices.Clone(l.where.args)}
-			where.and(l.key+" > ?", l.last(some[len(some)-1]))
+			where = l.behind(some[len(some)-1])
 		}
 	}
 }
 
-func readPage[T any](ctx context.Context, db *reader, statement string, args []any, number func(*T, int64)) ([]T, error) {
+func readPage[T any](ctx context.Context, db *reader, statement string, args []any, scan func(*sql.Rows) (T, error)) ([]T, error) {
 	found, err := db.query(ctx, statement, args...)
 	if err != nil {
 		return nil, err
@@ -182,19 +217,27 @@ func readPage[T any](ctx context.Context, db *reader, statement string, args []a
 	defer found.Close() //nolint:errcheck // read to its end below
 	var out []T
 	for found.Next() {
-		var n int64
-		var doc []byte
-		var item T
-		if err := found.Scan(&n, &doc); err != nil {
+		item, err := scan(found)
+		if err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal(doc, &item); err != nil {
-			return nil, err
-		}
-		number(&item, n)
 		out = append(out, item)
 	}
 	return out, found.Err()
+}
+
+// document reads a number and a document.
+func document[T any](number func(*T, int64)) func(*sql.Rows) (T, error) {
+	return func(found *sql.Rows) (item T, err error) {
+		var n int64
+		var doc []byte
+		if err := found.Scan(&n, &doc); err != nil {
+			return item, err
+		}
+		err = json.Unmarshal(doc, &item)
+		number(&item, n)
+		return item, err
+	}
 }
 
 func readOp(row *sql.Row) (plan.Op, error) {
@@ -248,7 +291,7 @@ func (l *Ledger) Notes(ctx context.Context, links []string) ([]plan.Note, error)
 	for some := range slices.Chunk(links, many) {
 		var s query
 		in(&s, "link", some)
-		notes, err := readPage(ctx, l.read, s.sql("SELECT 0, doc FROM notes", " ORDER BY link, side, id"), s.args, func(*plan.Note, int64) {})
+		notes, err := readPage(ctx, l.read, s.sql("SELECT 0, doc FROM notes", " ORDER BY link, side, id"), s.args, document(func(*plan.Note, int64) {}))
 		if err != nil {
 			return nil, fmt.Errorf("read notes: %w", err)
 		}
@@ -273,7 +316,7 @@ func (l *Ledger) Cursor(ctx context.Context, feed string) (plan.Cursor, error) {
 
 // Holds lists the rules whose creates are held.
 func (l *Ledger) Holds(ctx context.Context) ([]plan.Hold, error) {
-	out, err := readPage(ctx, l.read, "SELECT 0, doc FROM holds ORDER BY rule", nil, func(*plan.Hold, int64) {})
+	out, err := readPage(ctx, l.read, "SELECT 0, doc FROM holds ORDER BY rule", nil, document(func(*plan.Hold, int64) {}))
 	if err != nil {
 		return nil, fmt.Errorf("read which rules are held: %w", err)
 	}

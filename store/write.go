@@ -165,14 +165,14 @@ func promise(ctx context.Context, tx tx, p plan.Promise) ([]string, error) {
 func putLink(ctx context.Context, tx tx, link plan.Link) error {
 	was := link.Version
 	link.Version++
-	args := []any{link.Kind, link.Rule, link.Record, link.MMD, micros(link.Ended), micros(link.NotesDue), len(link.Twins), len(link.Vanished), link.Version, encode(link), link.ID}
+	args := []any{link.Kind, link.Rule, link.Table, link.Record, link.MMD, micros(link.Linked), micros(link.Ended), micros(link.NotesDue), len(link.Twins), len(link.Vanished), link.Version, encode(link), link.ID}
 	var out sql.Result
 	var err error
 	if was == 0 {
-		out, err = tx.exec(ctx, `INSERT INTO links (kind, rule, record, mmd, ended, notes_due, twins, vanished, version, doc, id)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`, args...)
+		out, err = tx.exec(ctx, `INSERT INTO links (kind, rule, of_table, record, mmd, linked, ended, notes_due, twins, vanished, version, doc, id)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`, args...)
 	} else {
-		out, err = tx.exec(ctx, `UPDATE links SET kind = ?, rule = ?, record = ?, mmd = ?, ended = ?, notes_due = ?, twins = ?, vanished = ?, version = ?, doc = ?
+		out, err = tx.exec(ctx, `UPDATE links SET kind = ?, rule = ?, of_table = ?, record = ?, mmd = ?, linked = ?, ended = ?, notes_due = ?, twins = ?, vanished = ?, version = ?, doc = ?
 			WHERE id = ? AND version = ?`, append(args, was)...)
 	}
 	if err != nil {

@@ -6,8 +6,10 @@ CREATE TABLE links (
     id        TEXT PRIMARY KEY,
     kind      TEXT NOT NULL,
     rule      TEXT NOT NULL,
+    of_table  TEXT NOT NULL,
     record    TEXT NOT NULL,
     mmd       TEXT NOT NULL,
+    linked    INTEGER NOT NULL,
     ended     INTEGER NOT NULL,
     notes_due INTEGER NOT NULL,
     twins     INTEGER NOT NULL,
@@ -19,6 +21,9 @@ CREATE TABLE links (
 CREATE UNIQUE INDEX links_record ON links (record, kind);
 CREATE UNIQUE INDEX links_mmd ON links (kind, mmd) WHERE mmd != '';
 CREATE INDEX links_notes_due ON links (notes_due) WHERE ended = 0 AND mmd != '';
+-- What a cycle looks up in all open links it finds here, without their docs.
+CREATE INDEX links_open ON links (kind, id, of_table, rule, record, mmd, linked) WHERE ended = 0;
+CREATE INDEX links_linked ON links (linked) WHERE mmd != '';
 CREATE INDEX links_found ON links (id) WHERE twins > 0 OR vanished > 0;
 
 CREATE TABLE ops (

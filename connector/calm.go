@@ -1,0 +1,78 @@
+package connector
+
+import (
+	"hash/maphash"
+	"time"
+
+	"bridge/mmd"
+)
+
+// calm remembers the tickets that were listed, and how those looked that meant nothing
+// new: one that looks the same again is not compared with the ledger. It is a shortcut
+// that may be forgotten at any time, and is, at each full scan and when another worker
+// may have read the tickets meanwhile.
+type calm struct {
+	seed    maphash.Seed
+	since   time.Time
+	round   uint32
+	tickets map[string]sighting
+}
+
+// sighting is how a ticket looked when it was listed last, in which round, and whether
+// that meant nothing.
+type sighting struct {
+	look  uint64
+	round uint32
+	calm  bool
+}
+
+// begin begins a round, and forgets everything after a while.
+func (c *calm) begin(now time.Time, fullScan time.Duration) {
+	if c.tickets == nil || now.Sub(c.since) >= fullScan {
+		*c = calm{seed: maphash.MakeSeed(), since: now, tickets: map[string]sighting{}}
+	}
+	c.round++
+}
+
+// same takes down that a ticket is listed, and says that it looks as it did when that
+// meant nothing.
+func (c *calm) same(t mmd.Ticket) bool {
+	was, is := c.tickets[t.ID], c.look(t)
+	calm := was.calm && was.look == is
+	c.tickets[t.ID] = sighting{is, c.round, calm}
+	return calm
+}
+
+// set takes down whether what a ticket looks like means nothing.
+func (c *calm) set(id string, calm bool) {
+	if s, known := c.tickets[id]; known {
+		s.calm = calm
+		c.tickets[id] = s
+	}
+}
+
+// listed says that a ticket was listed in this round.
+func (c *calm) listed(id string) bool {
+	s, known := c.tickets[id]
+	return known && s.round == c.round
+}
+
+// end forgets those that are not listed any more.
+func (c *calm) end() {
+	for id, s := range c.tickets {
+		if s.round != c.round {
+			delete(c.tickets, id)
+		}
+	}
+}
+
+// look is a hash of all that the rules can read of a ticket.
+func (c *calm) look(t mmd.Ticket) uint64 {
+	var h maphash.Hash
+	h.SetSeed(c.seed)
+	for _, cell := range cells(t) {
+		_, _ = h.WriteString(cell.value)
+		_ = h.WriteByte(0)
+	}
+	return h.Sum64()
+}

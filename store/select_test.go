@@ -1,0 +1,70 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bridge/plan"
+	"bridge/store"
+)
+
+func TestLinksAreSelectedByWhatTheirReaderNeeds(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, l *store.Ledger) {
+		for n := range 6 { // linked in the other order of their ids; the first has no ticket, the last has ended
+			link := aLink(n)
+			link.Linked, link.MMD = noon.Add(-time.Duration(n)*time.Minute), "ticket "+link.Record
+			switch n {
+			case 0:
+				link.MMD, link.Linked = "", time.Time{}
+			case 2:
+				link.Table = "problem"
+			case 5:
+				link.Ended = noon
+			}
+			promise(t, l, plan.Promise{Links: []plan.Link{link}})
+		}
+		for _, tt := range []struct {
+			name  string
+			query plan.LinkQuery
+			want  []string
+		}{
+			{"all, by id", plan.LinkQuery{}, []string{"r00000", "r00001", "r00002", "r00003", "r00004", "r00005"}},
+			{"no more than asked for", plan.LinkQuery{Limit: 2}, []string{"r00000", "r00001"}},
+			{"more than there are", plan.LinkQuery{Limit: 100}, []string{"r00000", "r00001", "r00002", "r00003", "r00004", "r00005"}},
+			{"of a table", plan.LinkQuery{Table: "problem"}, []string{"r00002"}},
+			{"open ones of a table", plan.LinkQuery{Table: "incident", Open: true}, []string{"r00000", "r00001", "r00003", "r00004"}},
+			{"the newest that have both halves", plan.LinkQuery{Newest: true, Limit: 3}, []string{"r00001", "r00002", "r00003"}},
+			{"the newest of a table", plan.LinkQuery{Newest: true, Table: "problem"}, []string{"r00002"}},
+			{"of no record", plan.LinkQuery{Records: []string{}}, nil},
+		} {
+			for _, brief := range []bool{false, true} {
+				tt.query.Brief = brief
+				var got []string
+				for link, err := range l.Links(t.Context(), tt.query) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, link.Record)
+					if known := link.Base != nil; known == brief {
+						t.Errorf("%s, brief: %v: the link came with %v", tt.name, brief, link.Base)
+					}
+				}
+				if diff := cmp.Diff(tt.want, got); diff != "" {
+					t.Errorf("%s, brief: %v (-want +got):\n%s", tt.name, brief, diff)
+				}
+			}
+		}
+		for link, err := range l.Links(t.Context(), plan.LinkQuery{Newest: true, Brief: true, Limit: 1}) {
+			want := plan.Link{
+				ID: "ticket/r00001", Kind: plan.TicketLink, Rule: "incident", Table: "incident", Record: "r00001",
+				MMD: "ticket r00001", Linked: noon.Add(-time.Minute),
+			}
+			if diff := cmp.Diff(want, link); diff != "" || err != nil {
+				t.Errorf("a link in brief, %v (-want +got):\n%s", err, diff)
+			}
+		}
+	})
+}
