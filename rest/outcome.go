@@ -186,16 +186,18 @@ func certificate(err error) bool {
 	return errors.As(err, &verify)
 }
 
+// short says that a reply asks for no wait, or for one that is slept in place.
 func short(reply *http.Response) bool {
-	seconds, err := strconv.Atoi(reply.Header.Get("Retry-After"))
-	return reply.Header.Get("Retry-After") == "" || err == nil && time.Duration(seconds)*time.Second <= patience
+	raw := reply.Header.Get("Retry-After")
+	wait, ok := seconds(raw)
+	return raw == "" || ok && wait <= patience
 }
 
 // backoff waits a random part of a doubling time, or as long as the server says.
 func backoff(least, most time.Duration, n int, reply *http.Response) time.Duration {
 	if reply != nil {
-		if seconds, err := strconv.Atoi(reply.Header.Get("Retry-After")); err == nil {
-			return time.Duration(seconds) * time.Second
+		if wait, ok := seconds(reply.Header.Get("Retry-After")); ok {
+			return wait
 		}
 	}
 	return jitter(min(most, least<<min(n, 10)))
@@ -204,18 +206,33 @@ func backoff(least, most time.Duration, n int, reply *http.Response) time.Durati
 // retryAfter reads the header in both of its forms (RFC 9110, 10.2.3), and
 // ServiceNow's X-RateLimit-Reset beside it.
 func retryAfter(h http.Header, now time.Time) time.Duration {
-	if raw := h.Get("Retry-After"); raw != "" {
-		if seconds, err := strconv.Atoi(raw); err == nil {
-			return max(time.Duration(seconds)*time.Second, 0)
-		}
-		if at, err := http.ParseTime(raw); err == nil {
-			return max(at.Sub(now), 0)
-		}
+	raw := h.Get("Retry-After")
+	if wait, ok := seconds(raw); ok {
+		return wait
 	}
-	if reset, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64); err == nil && h.Get("X-RateLimit-Limit") != "" {
-		return min(max(time.Unix(reset, 0).Sub(now), 0), time.Hour)
+	if at, err := http.ParseTime(raw); err == nil {
+		return min(max(at.Sub(now), 0), longest)
+	}
+	if reset, ok := seconds(h.Get("X-RateLimit-Reset")); ok && h.Get("X-RateLimit-Limit") != "" {
+		return min(max(time.Unix(0, 0).Add(reset).Sub(now), 0), time.Hour)
 	}
 	return 0
+}
+
+// longest is the longest wait: a longer one would overflow what a wait is counted
+// in, and become none.
+const longest = 100 * 365 * 24 * time.Hour
+
+// seconds reads a whole number of seconds, of any length.
+func seconds(raw string) (wait time.Duration, ok bool) {
+	if raw == "" || strings.Trim(raw, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(raw, 10, 64)
+	if err != nil { // digits alone can only be too many
+		return longest, true
+	}
+	return time.Duration(min(n, int64(longest/time.Second))) * time.Second, true
 }
 
 // truncated is a reply that ended too early.
