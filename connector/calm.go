@@ -2,6 +2,7 @@ package connector
 
 import (
 	"hash/maphash"
+	"math"
 	"time"
 
 	"bridge/mmd"
@@ -9,13 +10,16 @@ import (
 
 // calm remembers the tickets that were listed, and how those looked that meant nothing
 // new: one that looks the same again is not compared with the ledger. It is a shortcut
-// that may be forgotten at any time, and is, at each full scan and when another worker
-// may have read the tickets meanwhile.
+// that may be forgotten at any time, and is: little by little in the time of a full
+// scan, and at once when another worker may have read the tickets meanwhile.
 type calm struct {
-	seed    maphash.Seed
-	since   time.Time
-	round   uint32
-	tickets map[string]sighting
+	seed  maphash.Seed
+	since time.Time
+	// above and upTo bound the looks that are forgotten in this round: all of them in
+	// the time of a full scan.
+	above, upTo uint64
+	round       uint32
+	tickets     map[string]sighting
 }
 
 // sighting is how a ticket looked when it was listed last, in which round, and whether
@@ -26,19 +30,29 @@ type sighting struct {
 	calm  bool
 }
 
-// begin begins a round, and forgets everything after a while.
+// begin begins a round.
 func (c *calm) begin(now time.Time, fullScan time.Duration) {
-	if c.tickets == nil || now.Sub(c.since) >= fullScan {
+	if c.tickets == nil {
 		*c = calm{seed: maphash.MakeSeed(), since: now, tickets: map[string]sighting{}}
 	}
 	c.round++
+	if c.above = c.upTo; c.above == math.MaxUint64 {
+		c.above, c.upTo = 0, 0
+	}
+	switch gone := now.Sub(c.since); {
+	case fullScan <= 0:
+	case gone >= fullScan:
+		c.since, c.upTo = now, math.MaxUint64
+	default:
+		c.upTo = uint64(gone.Seconds() / fullScan.Seconds() * math.MaxUint64)
+	}
 }
 
 // same takes down that a ticket is listed, and says that it looks as it did when that
 // meant nothing.
 func (c *calm) same(t mmd.Ticket) bool {
 	was, is := c.tickets[t.ID], c.look(t)
-	calm := was.calm && was.look == is
+	calm := was.calm && was.look == is && (is <= c.above || is > c.upTo)
 	c.tickets[t.ID] = sighting{is, c.round, calm}
 	return calm
 }

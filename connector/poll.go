@@ -187,30 +187,28 @@ func (p *Poller) tables() []table {
 	return out
 }
 
-// reading is one pass over a feed: from where, until when, and under which name
-// it is remembered.
+// reading is one pass over a feed: what is read of it, until when, and under which
+// name that is remembered.
 type reading struct {
 	cursor plan.Cursor
-	since  time.Time
-	full   bool
+	spans  []span
 	began  time.Time
 }
 
-// begin finds where a feed is to be read from. Another fingerprint, and the time
-// for a full scan, start it from the beginning.
+// begin finds what is to be read of a feed: what changed since it was read last, and
+// the part of the full scan that is due. One that was never read, that is read in
+// another way than before, or by a ledger that was set back, is read whole.
 func (p *Poller) begin(ctx context.Context, name, fingerprint string) (reading, error) {
 	cursor, err := p.Ledger.Cursor(ctx, name)
 	if err != nil {
 		return reading{}, err
 	}
-	r := reading{cursor: cursor, since: cursor.Read, began: p.Now()}
-	due := p.FullScan > 0 && r.began.Sub(cursor.Full) >= p.FullScan
-	if cursor.Fingerprint != fingerprint || due || cursor.Full.Before(p.Planner.Aged) {
-		r.since, r.full = time.Time{}, true
-		r.cursor = plan.Cursor{Feed: name, Fingerprint: fingerprint, Read: cursor.Read, Full: r.began}
-		if cursor.Fingerprint != fingerprint {
-			r.cursor.Read = time.Time{}
-		}
+	r := reading{cursor: cursor, began: p.Now(), spans: []span{{since: cursor.Read}}}
+	if cursor.Fingerprint != fingerprint || cursor.Full.Before(p.Planner.Aged) {
+		r.cursor = plan.Cursor{Feed: name, Fingerprint: fingerprint}
+		r.spans = []span{{scan: true}}
+	} else if due, is := part(cursor, r.began, p.FullScan); is {
+		r.spans = append(r.spans, due)
 	}
 	return r, nil
 }

@@ -20,14 +20,19 @@ func (p *Poller) candidates(ctx context.Context, t table, rule *mapping.TicketRu
 		return err
 	}
 	creates := map[string]int{}
-	ask := itsm.Ask{Table: t.name, Query: rule.Query.String(), Fields: t.fields, Display: t.display}
-	for records, err := range batches(p.Desk.Changes(ctx, ask, r.since), batch) {
-		if err != nil {
-			return err
+	for _, span := range r.spans {
+		ask := itsm.Ask{Table: t.name, Query: rule.Query.String(), Fields: t.fields, Display: t.display, Above: span.above, UpTo: span.upTo}
+		rows := 0
+		for records, err := range batches(p.Desk.Changes(ctx, ask, span.since), batch) {
+			if err != nil {
+				return err
+			}
+			rows += len(records)
+			if err := p.observe(ctx, t, records, creates, report); err != nil {
+				return err
+			}
 		}
-		if err := p.observe(ctx, t, records, creates, report); err != nil {
-			return err
-		}
+		r.read(span, rows)
 	}
 	if err := p.brake(ctx, creates, report); err != nil {
 		return err
@@ -56,25 +61,38 @@ func (p *Poller) brake(ctx context.Context, creates map[string]int, report *Repo
 }
 
 // moved reads the linked records that changed, also those that left their rule's
-// query. What moved is asked for without its contents, so that a quiet link costs
-// nothing and no foreign record is read.
+// query.
 func (p *Poller) moved(ctx context.Context, t table, report *Report) error {
 	r, err := p.begin(ctx, "moved/"+t.name, t.name)
 	if err != nil {
 		return err
 	}
-	if r.full {
-		if err := p.allLinked(ctx, t, report); err != nil {
-			return err
-		}
-		return p.end(ctx, r)
-	}
 	linked, err := p.anyLink(ctx, t.name)
-	if err != nil || !linked {
+	if err != nil {
 		return err
 	}
+	for _, span := range r.spans {
+		rows := 0
+		switch {
+		case span.scan:
+			rows, err = p.allLinked(ctx, t, span, report)
+		case linked:
+			err = p.movedSince(ctx, t, span.since, report)
+		}
+		if err != nil {
+			return err
+		}
+		r.read(span, rows)
+	}
+	return p.end(ctx, r)
+}
+
+// movedSince reads the linked records that changed since a time. What moved is asked
+// for without its contents, so that a quiet link costs nothing and no foreign record
+// is read.
+func (p *Poller) movedSince(ctx context.Context, t table, since time.Time, report *Report) error {
 	ask := itsm.Ask{Table: t.name, Fields: []string{"sys_id", "sys_mod_count", "sys_updated_on"}}
-	for records, err := range batches(p.Desk.Changes(ctx, ask, r.since), batch) {
+	for records, err := range batches(p.Desk.Changes(ctx, ask, since), batch) {
 		if err != nil {
 			return err
 		}
@@ -95,7 +113,7 @@ func (p *Poller) moved(ctx context.Context, t table, report *Report) error {
 			return err
 		}
 	}
-	return p.end(ctx, r)
+	return nil
 }
 
 // anyLink says whether a table has open links at all; no name: any table.
@@ -106,18 +124,19 @@ func (p *Poller) anyLink(ctx context.Context, table string) (bool, error) {
 	return false, nil
 }
 
-// allLinked reads every linked record of a table: the full scan of links.
-func (p *Poller) allLinked(ctx context.Context, t table, report *Report) error {
+// allLinked reads the linked records of a table, or a part of them: the full scan of
+// links.
+func (p *Poller) allLinked(ctx context.Context, t table, span span, report *Report) (rows int, err error) {
 	var ids []string
 	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.TicketLink, Table: t.name, Open: true, Brief: true}) {
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if link.MMD != "" {
+		if link.MMD != "" && span.holds(link.Record) {
 			ids = append(ids, link.Record)
 		}
 	}
-	return p.byID(ctx, t, ids, report)
+	return len(ids), p.byID(ctx, t, ids, report)
 }
 
 // byID reads records by id and observes them.

@@ -15,6 +15,12 @@ import (
 func (c *Client) Changes(ctx context.Context, ask Ask, since time.Time) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		w := &walk{client: c, ask: ask, query: Encoded(ask.Query), seen: map[string]seen{}}
+		if ask.Above != "" {
+			w.query = w.query.And(If("sys_id", More, ask.Above))
+		}
+		if ask.UpTo != "" {
+			w.query = w.query.And(If("sys_id", AtMost, ask.UpTo))
+		}
 		if !since.IsZero() {
 			w.from = since.UTC().Format(time.DateTime)
 		}

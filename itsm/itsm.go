@@ -75,8 +75,10 @@ func New(cfg Config) (*Client, error) {
 type Ask struct {
 	Table string
 	// Query is an encoded query; empty: all rows.
-	Query  string
-	Fields []string
+	Query string
+	// Above and UpTo bound the sys_ids of Changes; empty: no bound.
+	Above, UpTo string
+	Fields      []string
 	// Display asks for labels beside the raw values.
 	Display bool
 }

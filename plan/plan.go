@@ -73,8 +73,14 @@ type Cursor struct {
 	Fingerprint string
 	// Read is the instance's time up to which every row has been seen.
 	Read time.Time
-	// Full is when the last full scan began.
-	Full time.Time
+	// Full is when the full scan began that goes on, and Scanned the sys_id up to which
+	// it has read.
+	Full    time.Time
+	Scanned string `json:",omitzero"`
+	// Rows is how many rows the full scan before it read, and Counted how many this one
+	// has read so far.
+	Rows    int `json:",omitzero"`
+	Counted int `json:",omitzero"`
 }
 
 // Hold stops something until an operator accepts it: what a rule creates, all

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,11 +23,11 @@ import (
 	"bridge/store"
 )
 
-// BenchmarkQuiet runs single cycles of the real binary over so many open links on which
-// nothing happens and whose notes are not due, in a ledger that was filled beforehand.
-// Calls are without the pages of the ticket listing, which are given by themselves: nothing
-// else may grow with the links. full is the first cycle, which reads everything; start
-// is what else the process does, up to its end.
+// BenchmarkQuiet runs the real binary over so many open links on which nothing happens
+// and whose notes are not due, in a ledger that was filled beforehand: single cycles
+// (run --once), and the third cycle of a service, which knows the tickets. Calls are
+// without the pages of the ticket listing, which are given by themselves: nothing else
+// may grow with the links. full is the first cycle of all, which reads everything.
 func BenchmarkQuiet(b *testing.B) {
 	for _, links := range []int{1000, 10_000, 100_000} {
 		b.Run("links="+strconv.Itoa(links), func(b *testing.B) {
@@ -46,6 +47,10 @@ func BenchmarkQuiet(b *testing.B) {
 			b.ReportMetric(float64(q.calls), "calls/cycle")
 			b.ReportMetric(float64(q.pages), "listing-pages")
 			b.ReportMetric(q.memory, "MB-peak")
+			q.serve()
+			b.ReportMetric(q.wall.Seconds(), "s/service-cycle")
+			b.ReportMetric(q.cpu.Seconds(), "bridge-cpu-s/service-cycle")
+			b.ReportMetric(q.memory, "MB-service-peak")
 		})
 	}
 }
@@ -56,6 +61,8 @@ type quiet struct {
 	world          *simulator.World
 	binary, config string
 	listed, others atomic.Int64
+	// last is when the last call came.
+	last atomic.Int64
 	// ago is how far behind the world's clock is, while it is filled.
 	ago atomic.Int64
 
@@ -87,6 +94,7 @@ func newQuiet(b *testing.B, links int) *quiet {
 	}
 	q.fill(filepath.Join(dir, "bridge.db"), rules, users, links)
 	q.world.Faults.Watch(func(r simulator.Request) {
+		q.last.Store(time.Now().UnixNano())
 		if r.Side == simulator.SideMMD && r.Method == http.MethodGet && strings.HasSuffix(r.Path, "/tickets") {
 			q.listed.Add(1)
 		} else {
@@ -165,6 +173,69 @@ func (q *quiet) once() {
 	}
 	q.cpu = run.ProcessState.UserTime() + run.ProcessState.SystemTime()
 	q.pages, q.calls = q.listed.Load(), q.others.Load()
+}
+
+// serve runs a service for three cycles, and takes down what the third cost.
+func (q *quiet) serve() {
+	q.Helper()
+	run := exec.CommandContext(q.Context(), q.binary, "run", "--config", q.config)
+	run.Env = append(os.Environ(), "BRIDGE_LIMITS_CREATES=0", "BRIDGE_POLL_INTERVAL="+between.String())
+	q.last.Store(time.Now().UnixNano())
+	if err := run.Start(); err != nil {
+		q.Fatal(err)
+	}
+	peak := make(chan float64)
+	go func() { peak <- watchMemory(run.Process.Pid) }()
+	for range 2 {
+		q.cycle()
+	}
+	used := q.used(run.Process.Pid)
+	q.wall = q.cycle()
+	q.cpu = q.used(run.Process.Pid) - used
+	if err := run.Process.Signal(syscall.SIGTERM); err != nil {
+		q.Fatal(err)
+	}
+	if err := run.Wait(); err != nil {
+		q.Fatal(err)
+	}
+	q.memory = <-peak
+}
+
+// between is how long a service rests between cycles, so that they can be told apart.
+const between = 20 * time.Second
+
+// cycle waits for a cycle to begin and to end, and gives how long it took.
+func (q *quiet) cycle() time.Duration {
+	q.Helper()
+	was := q.last.Load()
+	for q.last.Load() == was {
+		time.Sleep(10 * time.Millisecond)
+	}
+	began := time.Unix(0, q.last.Load())
+	for time.Since(time.Unix(0, q.last.Load())) < between/2 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	return time.Unix(0, q.last.Load()).Sub(began)
+}
+
+// used is the time that a process had on a processor, in the kernel's ticks of 10 ms.
+func (q *quiet) used(pid int) time.Duration {
+	q.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		q.Fatal(err)
+	}
+	_, after, _ := bytes.Cut(text, []byte(") "))
+	fields := strings.Fields(string(after))
+	sum := 0
+	for _, ticks := range fields[11:13] {
+		n, err := strconv.Atoi(ticks)
+		if err != nil {
+			q.Fatal(err)
+		}
+		sum += n
+	}
+	return time.Duration(sum) * 10 * time.Millisecond
 }
 
 // watchMemory gives the most memory that a process had, in MB, when it is gone. What the
