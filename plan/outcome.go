@@ -44,6 +44,9 @@ type Timing struct {
 	// and Creates how many were watched.
 	Appeared time.Duration
 	Creates  int
+	// Resend are the kinds of which an op that was sent twice and found never is sent
+	// again by itself, each time after absence counts.
+	Resend map[Kind]bool
 }
 
 // The bounds of waiting.
@@ -138,7 +141,7 @@ type Look struct {
 //	no     no    –       –                   unknown, looked for again
 //	no     yes   no      –                   unknown, looked for again
 //	no     yes   yes     one (not elevation) promised: sent once more
-//	no     yes   yes     two, or elevation   doubt: a person decides
+//	no     yes   yes     two, or elevation   doubt: a person decides (on_doubt: hold)
 //	no     yes   yes     any, and dropped    cancelled: it was watched for long enough
 func (t Timing) Looked(op Op, look Look) Op {
 	op.Probes++
@@ -158,7 +161,7 @@ func (t Timing) Looked(op Op, look Look) Op {
 		op.State, op.Ended = Cancelled, look.At
 		op.Reason += "; it did not appear"
 		return op
-	case op.Attempt >= sends(op.Kind):
+	case op.Attempt >= sends(op.Kind) && !t.Resend[op.Kind]:
 		op.State, op.Due = Doubt, look.At
 		op.Reason = fmt.Sprintf("sent %d×, found never: look on the other side, then retry or drop it", op.Attempt)
 		return op

@@ -57,7 +57,7 @@ func TestAfter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			with := timing
-			if tt.timing != (plan.Timing{}) {
+			if tt.timing.Settle > 0 {
 				with = tt.timing
 			}
 			tt.reply.At = noon.Add(10 * time.Second)
@@ -87,8 +87,17 @@ func TestLooked(t *testing.T) {
 		sends int
 		at    time.Duration // after begin
 		look  plan.Look
-		state plan.State
+		// resend is the kind that on_doubt names.
+		resend plan.Kind
+		state  plan.State
 	}{
+		"sent twice and found never is sent again where on_doubt says so": {
+			kind: plan.TicketNote, sends: 5, at: waited, look: plan.Look{Sees: true}, resend: plan.TicketNote, state: plan.Promised,
+		},
+		"even then only when absence counts": {
+			kind: plan.TicketNote, sends: 5, at: waited - time.Second, look: plan.Look{Sees: true}, resend: plan.TicketNote, state: plan.Unknown,
+		},
+		"and only that kind":                                 {kind: plan.TicketCreate, sends: 2, at: waited, look: plan.Look{Sees: true}, resend: plan.TicketNote, state: plan.Doubt},
 		"a hit settles at once":                              {look: plan.Look{Found: true, ID: "T1"}, state: plan.Done},
 		"absence before the wait is over proves nothing":     {at: waited - time.Second, look: plan.Look{Sees: true}, state: plan.Unknown},
 		"absence that was waited for is sent once more":      {at: waited, look: plan.Look{Sees: true}, state: plan.Promised},
@@ -102,7 +111,11 @@ func TestLooked(t *testing.T) {
 			t.Parallel()
 			op := plan.Op{State: plan.Unknown, Kind: tt.kind, Attempt: max(tt.sends, 1), Begun: noon, Waits: noon.Add(waited), Frozen: true}
 			tt.look.At = noon.Add(tt.at)
-			got := timing.Looked(op, tt.look)
+			with := timing
+			if tt.resend != "" {
+				with.Resend = map[plan.Kind]bool{tt.resend: true}
+			}
+			got := with.Looked(op, tt.look)
 			if got.State != tt.state {
 				t.Errorf("state %s (%s), want %s", got.State, got.Reason, tt.state)
 			}

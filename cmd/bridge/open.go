@@ -145,7 +145,10 @@ func (a *app) wire(b *bridge) *connector.Connector {
 		NotesEvery: cfg.Poll.Interval, NotesMax: cfg.Poll.NotesMaxInterval, Settle: cfg.Send.Settle,
 		EndAfter: cfg.Links.EndAfter, NotesPerHour: cfg.Limits.NotesPerHour,
 	}
-	timing := plan.Timing{Budget: cfg.Send.Budget, Settle: cfg.Send.Settle}
+	timing := plan.Timing{Budget: cfg.Send.Budget, Settle: cfg.Send.Settle, Resend: map[plan.Kind]bool{}}
+	for _, kind := range cfg.Send.Resend {
+		timing.Resend[plan.Kind(kind)] = true
+	}
 	return &connector.Connector{
 		Now: a.now, Log: a.log,
 		Poller: connector.Poller{

@@ -93,12 +93,14 @@ type Poll struct {
 	FullScan         time.Duration
 }
 
-// Send says how many calls a side takes at once, and the times of protocol.md.
+// Send says how many calls a side takes at once, the times of protocol.md, and of
+// which kinds a write that was sent twice and found never is sent again.
 type Send struct {
 	ITSM, MMD int
 	Budget    time.Duration
 	Settle    time.Duration
 	Fresh     time.Duration
+	Resend    []string
 }
 
 // Limits are the brakes; 0 is no limit.

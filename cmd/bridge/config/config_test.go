@@ -109,7 +109,7 @@ mmd:
 store: sqlite:bridge.db
 mappings: rules/mappings.yaml
 poll: { interval: 1s, notes_max_interval: 2s, full_scan: 1h30m }
-send: { concurrency: { itsm: 2, mmd: 16 }, budget: 3s, settle: 4s, fresh: 5ms }
+send: { concurrency: { itsm: 2, mmd: 16 }, budget: 3s, settle: 4s, fresh: 5ms, on_doubt: { ticket_note: resend, record_note: hold } }
 limits: { creates: 0, notes_per_hour: 7 }
 links: { end_after: 1d12h }
 retention: { bodies: 0.5d, links: 90d }
@@ -135,7 +135,7 @@ vars: { groups: [EUC Devices, 007], site: null, deep: { on: yes } }
 		{"store", c.Store, "sqlite:bridge.db"},
 		{"mappings", c.Mappings, filepath.Join(dir, "rules/mappings.yaml")},
 		{"poll", c.Poll, config.Poll{Interval: time.Second, NotesMaxInterval: 2 * time.Second, FullScan: 90 * time.Minute}},
-		{"send", c.Send, config.Send{ITSM: 2, MMD: 16, Budget: 3 * time.Second, Settle: 4 * time.Second, Fresh: 5 * time.Millisecond}},
+		{"send", c.Send, config.Send{ITSM: 2, MMD: 16, Budget: 3 * time.Second, Settle: 4 * time.Second, Fresh: 5 * time.Millisecond, Resend: []string{"ticket.note"}}},
 		{"limits", c.Limits, config.Limits{Creates: 0, NotesPerHour: 7}},
 		{"links", c.Links.EndAfter, 36 * time.Hour},
 		{"retention", c.Retention, config.Retention{Bodies: 12 * time.Hour, Links: 90 * 24 * time.Hour}},
@@ -191,6 +191,8 @@ func TestEachSlipIsNamedWithItsPlace(t *testing.T) {
 		{name: "a duration beyond all", add: "retention: { links: 99999999d }\n", want: `bridge.yaml:8:21: retention.links: "99999999d" is no time: write a number and a unit, such as 30s, 15m, 1h or 7d`},
 		{name: "a duration that is not a number", add: "retention: { links: NaNd }\n", want: `bridge.yaml:8:21: retention.links: "NaNd" is no time: write a number and a unit, such as 30s, 15m, 1h or 7d`},
 		{name: "no calls in flight at all", add: "send: { concurrency: 0 }\n", want: `bridge.yaml:8:22: send.concurrency: "0" is no whole number from 1 on`},
+		{name: "an unknown word for a doubt", add: "send: { on_doubt: { ticket_note: twice } }\n", want: `bridge.yaml:8:34: send.on_doubt.ticket_note: "twice" is neither hold nor resend`},
+		{name: "an elevation that would be sent again", add: "send: { on_doubt: { elevation_create: resend } }\n", want: `bridge.yaml:8:21: unknown key "elevation_create": did you mean elevation_close?`},
 		{name: "no calls in flight on one side", add: "send: { concurrency: { mmd: none } }\n", want: `bridge.yaml:8:29: send.concurrency.mmd: "none" is no whole number from 1 on`},
 		{name: "a limit below none", add: "limits: { creates: -1 }\n", want: `bridge.yaml:8:20: limits.creates: "-1" is no whole number from 0 on`},
 		{name: "an address without a port", add: "listen: localhost\n", want: `bridge.yaml:8:9: listen: "localhost" is no address: write HOST:PORT, such as 127.0.0.1:8080, or "" for none`},

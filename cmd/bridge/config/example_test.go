@@ -53,7 +53,7 @@ func TestTheShippedExampleLoadsAndSaysTheDefaults(t *testing.T) {
 func TestTheShippedExampleNamesEveryKey(t *testing.T) {
 	t.Parallel()
 	text := example(t)
-	for _, group := range []string{"", "itsm: ", "itsm: auth: ", "itsm: tls: ", "mmd: ", "mmd: auth: ", "mmd: tls: ", "poll: ", "send: ", "send: concurrency: ", "limits: ", "links: ", "retention: "} {
+	for _, group := range []string{"", "itsm: ", "itsm: auth: ", "itsm: tls: ", "mmd: ", "mmd: auth: ", "mmd: tls: ", "poll: ", "send: ", "send: concurrency: ", "send: on_doubt: ", "limits: ", "links: ", "retention: "} {
 		parts := strings.Fields(group)
 		slip := "{ " + strings.ReplaceAll(group, ": ", ": { ") + "zzzzzzzzzzzz: 1" + strings.Repeat(" }", len(parts)+1)
 		_, err := load(t, slip, nil)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -195,6 +196,28 @@ func both(send *Send) func(value) error {
 			return err
 		}
 		send.MMD = send.ITSM
+		return nil
+	}
+}
+
+// doubtful are the kinds of write that may be sent again without a person: one that
+// opens an elevation grants rights, and never is.
+func doubtful() []string {
+	return []string{"ticket.create", "ticket.note", "record.note", "record.update", "elevation.close"}
+}
+
+// onDoubt takes what becomes of writes that were sent twice and found never.
+func onDoubt(into *[]string, kinds ...string) func(value) error {
+	return func(v value) error {
+		if v.text != "hold" && v.text != "resend" {
+			return fmt.Errorf("%sis neither hold nor resend", quoted(v))
+		}
+		for _, kind := range kinds {
+			*into = slices.DeleteFunc(*into, func(k string) bool { return k == kind })
+			if v.text == "resend" {
+				*into = append(*into, kind)
+			}
+		}
 		return nil
 	}
 }
