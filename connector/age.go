@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"bridge/mmd"
@@ -34,10 +35,10 @@ func aged(ctx context.Context, ledger Ledger) (time.Time, error) {
 	return time.Parse(time.RFC3339Nano, text)
 }
 
-// prove looks, before anything is sent, whether the vendor shows something of ours
+// prove looks, before anything is sent, whether the two sides show something of ours
 // that the ledger does not know: it was set back then.
 //
-//	ledger     the vendor shows                       result
+//	ledger     the sides show                         result
 //	empty      none of our marks                      it is new
 //	empty      our marks                              ErrLost: relink
 //	not empty  our marks that it knows as sent        it is whole
@@ -55,18 +56,29 @@ func (p *Poller) prove(ctx context.Context) error {
 		return err
 	}
 	marks, err := p.marksSince(ctx, newest)
-	if err != nil || len(marks) == 0 {
+	if err != nil {
 		return err
 	}
-	if empty {
+	if empty && len(marks) > 0 {
 		// Another worker may have made its first ticket while the list was read.
 		if _, empty, err = p.newest(ctx); err != nil {
 			return err
 		}
 	}
-	if empty {
+	if empty && len(marks) > 0 {
 		return ErrLost
 	}
+	notes, err := p.notesSince(ctx)
+	if err != nil {
+		return err
+	}
+	maps.Copy(marks, notes)
+	return p.known(ctx, marks)
+}
+
+// known looks for marks in the ledger: one that was never sent, as far as it knows,
+// proves that it was set back.
+func (p *Poller) known(ctx context.Context, marks map[string]string) error {
 	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{Marks: keys(marks)}) {
 		if err != nil {
 			return err
@@ -75,8 +87,8 @@ func (p *Poller) prove(ctx context.Context) error {
 			delete(marks, op.Mark)
 		}
 	}
-	for mark, id := range marks {
-		p.Log.LogAttrs(ctx, slog.LevelError, "the ledger was set back: the vendor shows what it does not know", slog.String("mark", mark), slog.String("id", id))
+	for mark, where := range marks {
+		p.Log.LogAttrs(ctx, slog.LevelError, "the ledger was set back: it does not know what was sent", slog.String("mark", mark), slog.String("found", where))
 		return p.setBack(ctx)
 	}
 	return nil
@@ -102,10 +114,10 @@ func (p *Poller) marksSince(ctx context.Context, since time.Time) (map[string]st
 	if len(p.Planner.Rules.Tickets) > 0 {
 		for t, err := range p.Tickets.List(ctx, mmd.ListOptions{OrderBy: "createdDateTime desc"}) {
 			if err != nil {
-				return nil, &sideError{fmt.Errorf("look whether the ledger is the newest: %w", err)}
+				return nil, &sideError{err: fmt.Errorf("look whether the ledger is the newest: %w", err)}
 			}
 			if mark := plan.MarkOf(t.Description); p.Planner.Pair.Owns(mark) {
-				marks[mark] = t.ID
+				marks[mark] = "ticket " + t.ID
 			}
 			if t.Created.Before(since) {
 				break
@@ -115,10 +127,10 @@ func (p *Poller) marksSince(ctx context.Context, since time.Time) (map[string]st
 	if len(p.Planner.Rules.Elevations) > 0 {
 		for e, err := range p.Elevations.List(ctx, mmd.ListOptions{}) {
 			if err != nil {
-				return nil, &sideError{fmt.Errorf("look whether the ledger is the newest: %w", err)}
+				return nil, &sideError{err: fmt.Errorf("look whether the ledger is the newest: %w", err)}
 			}
 			if mark := plan.MarkOf(e.PlanOfAction); p.Planner.Pair.Owns(mark) && e.Created.After(since) {
-				marks[mark] = e.ID
+				marks[mark] = "elevation request " + e.ID
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"bridge/connector"
 	"bridge/plan"
 	"bridge/store"
 )
@@ -40,6 +44,15 @@ func copyOf(t *testing.T, from *store.Ledger) *store.Ledger {
 	}
 	if _, err := to.Promise(t.Context(), p); err != nil {
 		t.Fatal(err)
+	}
+	for _, feed := range []string{"records/incident", "moved/incident"} {
+		cursor, err := from.Cursor(t.Context(), feed)
+		if err == nil {
+			_, err = to.Promise(t.Context(), plan.Promise{At: time.Now(), Cursor: &cursor})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	return to
 }
@@ -116,6 +129,114 @@ func TestALedgerThatWasSetBackSendsNothingTwiceAndLosesNothing(t *testing.T) {
 		}
 		if c := r.counts(); c.Doubt+c.Twins+c.Vanished > 0 {
 			t.Errorf("%+v\n%s", c, r.story())
+		}
+	})
+}
+
+// TestALedgerThatLostOnlyNotesSendsNoneTwice sets a ledger back over a time in which
+// nothing was created: notes alone tell that.
+func TestALedgerThatLostOnlyNotesSendsNoneTwice(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		// lost happens after the copy was made, before it takes the ledger's place.
+		lost func(r *rig, incident string)
+	}{
+		{"a comment that was passed on", func(r *rig, incident string) { r.world.ITSM.Comment("incident", incident, "ada.byron", "And then?") }},
+		{"a comment that was owed", func(*rig, string) {}},
+		{"a vendor's note", func(r *rig, incident string) {
+			r.world.MMD.AddNote(r.ticketOf(incident).ID, "vera@vendor.example", "On it.")
+		}},
+		{"a state that a person has changed since", func(r *rig, incident string) {
+			r.world.MMD.AddNote(r.ticketOf(incident).ID, "vera@vendor.example", "Solved.")
+			r.world.MMD.SetState(r.ticketOf(incident).ID, "resolved")
+			r.rest()
+			r.world.ITSM.Set("incident", incident, map[string]string{"state": "2"})
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				incident := r.world.Incident(r.users, "Laptop does not start", nil)
+				r.rest()
+				time.Sleep(time.Hour)
+				r.rest()
+				r.world.ITSM.Comment("incident", incident, "ada.byron", "Any news?")
+				if err := r.loop.Poller.Poll(t.Context(), &r.report); err != nil {
+					t.Fatal(err)
+				}
+				backup := copyOf(t, r.ledger)
+				r.rest()
+				tt.lost(r, incident)
+				r.rest()
+				before := append(r.told(r.ticketOf(incident).ID), r.said(incident)...)
+				state := r.world.ITSM.Row("incident", incident)["state"]
+
+				r.setBack(backup)
+				for range 3 {
+					r.rest()
+					time.Sleep(20 * time.Minute)
+				}
+				if diff := cmp.Diff(before, append(r.told(r.ticketOf(incident).ID), r.said(incident)...)); diff != "" {
+					t.Errorf("what was told and said (-before +after):\n%s\n%s", diff, r.story())
+				}
+				if now := r.world.ITSM.Row("incident", incident)["state"]; now != state {
+					t.Errorf("the state was %s and is %s", state, now)
+				}
+				r.world.ITSM.Comment("incident", incident, "ada.byron", "Thank you.")
+				r.world.MMD.AddNote(r.ticketOf(incident).ID, "vera@vendor.example", "Welcome.")
+				time.Sleep(time.Hour)
+				r.rest()
+				all := append(r.told(r.ticketOf(incident).ID), r.said(incident)...)
+				for _, text := range []string{"Thank you.", "Welcome."} {
+					if n := strings.Count(strings.Join(all, "\n"), text); n != 1 {
+						t.Errorf("%q was passed on %d times\n%s", text, n, r.story())
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestALedgerServerThatIsReplacedByAnOlderCopyIsProvenAgain swaps it under a running
+// service, as an asynchronous failover does.
+func TestALedgerServerThatIsReplacedByAnOlderCopyIsProvenAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		older := copyOf(t, r.ledger)
+		first := r.ledger
+		defer func() { _ = first.Close() }()
+		ctx, stop := context.WithCancel(t.Context())
+		cycle := 0
+		err := r.loop.Run(ctx, 30*time.Second, func(report connector.Report, err error) {
+			if err != nil {
+				t.Errorf("cycle %d: %v", cycle, err)
+			}
+			switch cycle++; cycle {
+			case 2:
+				r.world.ITSM.Comment("incident", incident, "ada.byron", "Any news?")
+				r.world.MMD.AddNote(r.ticketOf(incident).ID, "vera@vendor.example", "On it.")
+			case 40:
+				first.Break()
+				r.ledger = older
+				r.loop.Poller.Ledger, r.loop.Sender.Ledger = older, older
+			case 80:
+				stop()
+			}
+		})
+		if err != nil && ctx.Err() == nil {
+			t.Fatal(err)
+		}
+		ticket := []string{"", "Any news?"} // the vendor's own words have no head
+		if diff := cmp.Diff(ticket, r.told(r.ticketOf(incident).ID)); diff != "" {
+			t.Errorf("what the ticket was told (-want +got):\n%s\n%s", diff, r.story())
+		}
+		if diff := cmp.Diff([]string{"On it."}, r.said(incident)); diff != "" {
+			t.Errorf("what was said on the record (-want +got):\n%s\n%s", diff, r.story())
 		}
 	})
 }

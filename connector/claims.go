@@ -34,10 +34,26 @@ func (p *Poller) mine(ctx context.Context, name string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("claim feed %s: %w", name, err)
 	}
-	p.calm = calm{} // another worker may have read before
+	if name == ticketFeed {
+		p.calm = calm{} // another worker may have read it before
+	}
 	p.claims.held[name] = held.Done()
 	p.claims.release = append(p.claims.release, release)
 	return true, nil
+}
+
+// cut says, once, that the session ended under which a feed was claimed: the server of
+// the ledger went away, and may be another one now.
+func (p *Poller) cut() (cut bool) {
+	for name, lost := range p.claims.held {
+		select {
+		case <-lost:
+			cut = true
+			delete(p.claims.held, name)
+		default:
+		}
+	}
+	return cut
 }
 
 // share begins to claim the feeds that are read.

@@ -5,6 +5,7 @@
 package connector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,33 +45,28 @@ func (c *Connector) Cycle(ctx context.Context) (Report, error) {
 	if err := c.prove(ctx, &report); err != nil {
 		return report, err
 	}
-	if err := c.Poller.Poll(ctx, &report); err != nil {
-		return report, err
+	err := c.Poller.Poll(ctx, &report)
+	if c.proved = c.proved && err == nil && !c.Poller.cut(); c.proved {
+		if err = c.Sender.Send(ctx, &report); err != nil {
+			c.proved, err = false, fmt.Errorf("send: %w", err)
+		}
 	}
-	if !c.proved {
-		report.Took = c.Now().Sub(report.Began)
-		return report, nil
-	}
-	err := c.Sender.Send(ctx, &report)
 	report.Took = c.Now().Sub(report.Began)
-	if err != nil {
-		return report, fmt.Errorf("send: %w", err)
-	}
-	return report, nil
+	return report, err
 }
 
-// prove compares the ledger with what the vendor shows: at the start, and after the
-// clock jumped. While the vendor cannot be asked, both sides are read and nothing
-// is sent.
+// prove compares the ledger with what the sides show: at the start, after the
+// clock jumped, and after the ledger failed or its server went away. While they cannot
+// be asked, both are read and nothing is sent.
 func (c *Connector) prove(ctx context.Context, report *Report) error {
 	gap := report.Began.Sub(c.ended)
-	if c.proved && gap >= 0 && gap < clockGap {
+	if cut := c.Poller.cut(); c.proved && gap >= 0 && gap < clockGap && !cut {
 		return nil
 	}
 	c.proved = false
 	err := c.Poller.prove(ctx)
-	if _, ok := errors.AsType[*sideError](err); ok {
-		report.unread(feed{name: "what the vendor has of this bridge", side: plan.MMD}, err)
+	if of, ok := errors.AsType[*sideError](err); ok {
+		report.unread(feed{name: "what was sent before", side: cmp.Or(of.side, plan.MMD)}, err)
 		return nil
 	}
 	c.proved = err == nil

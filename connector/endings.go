@@ -29,7 +29,7 @@ func (p *Poller) endings(ctx context.Context, links []string) error {
 		ask := itsm.Ask{Table: name, Fields: []string{"sys_id", "active", "sys_mod_count"}}
 		for rec, err := range p.Desk.Records(ctx, ask, ids) {
 			if err != nil {
-				return &sideError{err}
+				return &sideError{err: err}
 			}
 			promise.Add(p.Planner.End(*stories[rec.Value("sys_id")], plan.Record{Table: name, Row: row(rec), Seen: p.Now()}))
 		}

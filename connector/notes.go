@@ -61,7 +61,7 @@ func (p *Poller) notesOf(ctx context.Context, story plan.Story) error {
 		list, err = nil, nil
 	}
 	if err != nil {
-		return &sideError{err}
+		return &sideError{err: err}
 	}
 	var notes []plan.VendorNote
 	for _, n := range list {

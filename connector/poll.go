@@ -92,7 +92,7 @@ func (p *Poller) feeds() []feed {
 		}})
 	}
 	if len(p.Planner.Rules.Tickets) > 0 {
-		out = append(out, feed{"tickets", plan.MMD, true, p.tickets}, feed{"notes", plan.MMD, false, p.notes})
+		out = append(out, feed{ticketFeed, plan.MMD, true, p.tickets}, feed{"notes", plan.MMD, false, p.notes})
 	}
 	for _, rule := range p.Planner.Rules.Elevations {
 		out = append(out, feed{"tasks of rule " + rule.Name, plan.ITSM, true, func(ctx context.Context, r *Report) error {
@@ -104,6 +104,9 @@ func (p *Poller) feeds() []feed {
 	}
 	return out
 }
+
+// ticketFeed is the list of tickets.
+const ticketFeed = "tickets"
 
 // read reads one feed. A side that does not answer is said in the report and
 // stops nothing else; an error of the ledger stops the cycle.
@@ -128,7 +131,11 @@ func (p *Poller) read(ctx context.Context, f feed, report *Report) error {
 }
 
 // sideError is an error of one of the two sides, not of the ledger.
-type sideError struct{ err error }
+type sideError struct {
+	err error
+	// side is whose it is; empty: that of the feed that is being read.
+	side plan.Side
+}
 
 func (e *sideError) Error() string { return e.err.Error() }
 func (e *sideError) Unwrap() error { return e.err }
@@ -231,7 +238,7 @@ func batches[T any](list iter.Seq2[T, error], size int) iter.Seq2[[]T, error] {
 		var some []T
 		for item, err := range list {
 			if err != nil {
-				yield(nil, &sideError{err})
+				yield(nil, &sideError{err: err})
 				return
 			}
 			if some = append(some, item); len(some) == size {

@@ -91,8 +91,7 @@ func (p *Poller) moved(ctx context.Context, t table, report *Report) error {
 // for without its contents, so that a quiet link costs nothing and no foreign record
 // is read.
 func (p *Poller) movedSince(ctx context.Context, t table, since time.Time, report *Report) error {
-	ask := itsm.Ask{Table: t.name, Fields: []string{"sys_id", "sys_mod_count", "sys_updated_on"}}
-	for records, err := range batches(p.Desk.Changes(ctx, ask, since), batch) {
+	for records, err := range batches(p.Desk.Changes(ctx, moveOf(t), since), batch) {
 		if err != nil {
 			return err
 		}
@@ -114,6 +113,11 @@ func (p *Poller) movedSince(ctx context.Context, t table, since time.Time, repor
 		}
 	}
 	return nil
+}
+
+// moveOf asks for what tells that a record moved, and for nothing else.
+func moveOf(t table) itsm.Ask {
+	return itsm.Ask{Table: t.name, Fields: []string{"sys_id", "sys_mod_count", "sys_updated_on"}}
 }
 
 // anyLink says whether a table has open links at all; no name: any table.
@@ -291,7 +295,7 @@ func (p *Poller) comments(ctx context.Context, t table, news []plan.Record, ids 
 	}
 	for entry, err := range p.Desk.Journal(ctx, ids, t.journals, time.Time{}) {
 		if err != nil {
-			return &sideError{err}
+			return &sideError{err: err}
 		}
 		if i, ok := at[entry.Record]; ok {
 			news[i].Comments = append(news[i].Comments, comment(entry))
@@ -307,7 +311,7 @@ func (p *Poller) ticketNamed(ctx context.Context, id string, seen time.Time) (*p
 		return nil, nil
 	}
 	if err != nil {
-		return nil, &sideError{fmt.Errorf("look up the ticket that correlation_id names: %w", err)}
+		return nil, &sideError{err: fmt.Errorf("look up the ticket that correlation_id names: %w", err)}
 	}
 	out := ticket(found, seen)
 	return &out, nil

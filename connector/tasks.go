@@ -97,7 +97,7 @@ func (p *Poller) askedByID(ctx context.Context, ask itsm.Ask, ids []string) (gon
 		case errors.Is(err, itsm.ErrNotFound):
 			gone = append(gone, id)
 		case err != nil:
-			return nil, nil, &sideError{err}
+			return nil, nil, &sideError{err: err}
 		default:
 			found = append(found, rec)
 		}
@@ -188,7 +188,7 @@ func (p *Poller) withApprovals(ctx context.Context, rule *mapping.ElevationRule,
 	if len(objects) > 0 {
 		for a, err := range p.Desk.Approvals(ctx, objects) {
 			if err != nil {
-				return nil, &sideError{err}
+				return nil, &sideError{err: err}
 			}
 			rows = append(rows, approval(a))
 		}
@@ -218,7 +218,7 @@ func (p *Poller) elevations(ctx context.Context, _ *Report) error {
 	}
 	for e, err := range p.Elevations.List(ctx, mmd.ListOptions{}) {
 		if err != nil {
-			return &sideError{err}
+			return &sideError{err: err}
 		}
 		story := open[e.ID]
 		if story == nil {

@@ -192,7 +192,7 @@ func (p *Poller) getTickets(ctx context.Context, ids []string) ([]plan.Ticket, e
 			continue
 		}
 		if err != nil {
-			return nil, &sideError{err}
+			return nil, &sideError{err: err}
 		}
 		seen = append(seen, ticket(t, p.Now()))
 	}
@@ -328,7 +328,7 @@ func (p *Poller) turn(ctx context.Context, t table, changes []change, report *Re
 	ask := itsm.Ask{Table: t.name, Fields: t.fields, Display: t.display}
 	for rec, err := range p.Desk.Records(ctx, ask, records) {
 		if err != nil {
-			return &sideError{err}
+			return &sideError{err: err}
 		}
 		rows[rec.Value("sys_id")] = plan.Record{Table: t.name, Row: row(rec), Seen: seen}
 	}

@@ -182,7 +182,10 @@ func (p Planner) report(field string, link Link, event, text string, now time.Ti
 }
 
 // CarriesMark says that a ticket's note is the bridge's own with that mark.
-func CarriesMark(n VendorNote, mark string) bool { return mark != "" && MarkOf(plainNote(n)) == mark }
+func CarriesMark(n VendorNote, mark string) bool { return mark != "" && MarkOfNote(n) == mark }
+
+// MarkOfNote gives the mark that a ticket's note carries, or nothing.
+func MarkOfNote(n VendorNote) string { return MarkOf(plainNote(n)) }
 
 // FieldsOf names the fields that a write to a record sets.
 func FieldsOf(op Op) []string {

@@ -202,7 +202,7 @@ func (q *quiet) serve() {
 }
 
 // between is how long a service rests between cycles, so that they can be told apart.
-const between = 20 * time.Second
+const between = time.Minute
 
 // cycle waits for a cycle to begin and to end, and gives how long it took.
 func (q *quiet) cycle() time.Duration {
@@ -212,7 +212,7 @@ func (q *quiet) cycle() time.Duration {
 		time.Sleep(10 * time.Millisecond)
 	}
 	began := time.Unix(0, q.last.Load())
-	for time.Since(time.Unix(0, q.last.Load())) < between/2 {
+	for time.Since(time.Unix(0, q.last.Load())) < between/6 {
 		time.Sleep(10 * time.Millisecond)
 	}
 	return time.Unix(0, q.last.Load()).Sub(began)

@@ -1,0 +1,177 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"bridge/itsm"
+	"bridge/plan"
+)
+
+// proof is what both sides show of notes that the bridge wrote, where a ledger that was
+// set back would write them again: on links that owe one, and on those whose record
+// moved since the ledger read it.
+type proof struct {
+	*Poller
+	stories map[string]*plan.Story
+	// since is up to when the ledger has seen every row.
+	since time.Time
+	// asked are the records to which a person wrote since.
+	asked map[string]bool
+	// marks are those found, with where that was.
+	marks map[string]string
+}
+
+// notesSince gathers the marks of such notes, but of those that the ledger has seen.
+func (p *Poller) notesSince(ctx context.Context) (map[string]string, error) {
+	f := &proof{Poller: p, asked: map[string]bool{}, marks: map[string]string{}}
+	if err := f.links(ctx); err != nil {
+		return nil, ofDesk(err)
+	}
+	if err := f.records(ctx); err != nil {
+		return nil, ofDesk(err)
+	}
+	if err := f.tickets(ctx); err != nil {
+		return nil, err
+	}
+	for _, story := range f.stories {
+		for _, n := range story.Notes {
+			delete(f.marks, n.Mark)
+		}
+	}
+	return f.marks, nil
+}
+
+// links finds the links in question. A table that was never read is in question in no
+// way: the ledger was born, or rebuilt, just now.
+func (f *proof) links(ctx context.Context) error {
+	var ids []string
+	for op, err := range f.Ledger.Ops(ctx, plan.OpQuery{States: []plan.State{plan.Promised}, Kinds: []plan.Kind{plan.TicketNote, plan.RecordNote}}) {
+		if err != nil {
+			return err
+		}
+		if op.Attempt == 0 && !slices.Contains(ids, op.Link) {
+			ids = append(ids, op.Link)
+		}
+	}
+	for _, t := range f.tables() {
+		cursor, err := f.Ledger.Cursor(ctx, "moved/"+t.name)
+		if err != nil {
+			return err
+		}
+		if cursor.Read.IsZero() {
+			continue
+		}
+		if f.since.IsZero() || cursor.Read.Before(f.since) {
+			f.since = cursor.Read
+		}
+		moved, err := f.moves(ctx, t, cursor.Read)
+		if err != nil {
+			return err
+		}
+		ids = union(ids, moved)
+	}
+	if len(ids) == 0 {
+		return nil // a query without ids would select every link
+	}
+	var err error
+	f.stories, err = f.Poller.stories(ctx, plan.LinkQuery{IDs: ids})
+	return err
+}
+
+// moves finds the links of a table whose record moved since it was read.
+func (f *proof) moves(ctx context.Context, t table, since time.Time) (ids []string, err error) {
+	linked, err := f.anyLink(ctx, t.name)
+	if err != nil || !linked {
+		return nil, err
+	}
+	for records, err := range batches(f.Desk.Changes(ctx, moveOf(t), since), batch) {
+		if err != nil {
+			return nil, err
+		}
+		for link, err := range f.Ledger.Links(ctx, plan.LinkQuery{Records: idsOf(records), Kind: plan.TicketLink}) {
+			if err != nil {
+				return nil, err
+			}
+			if i := slices.IndexFunc(records, func(rec itsm.Record) bool { return rec.Value("sys_id") == link.Record }); link.Rev != records[i].Value("sys_mod_count") {
+				ids = append(ids, link.ID)
+			}
+		}
+	}
+	return ids, nil
+}
+
+// records reads what was written on the records.
+func (f *proof) records(ctx context.Context) error {
+	var ids, elements, persons []string
+	for id := range f.stories {
+		ids = append(ids, id)
+	}
+	for _, rule := range f.Planner.Rules.Tickets {
+		persons = union(persons, rule.NotesFrom.Fields)
+		elements = union(elements, append([]string{rule.NotesTo.Field}, rule.NotesFrom.Fields...))
+	}
+	for _, rule := range f.Planner.Rules.Elevations {
+		elements = union(elements, []string{rule.Report})
+	}
+	elements = slices.DeleteFunc(elements, func(name string) bool { return name == "" })
+	if len(ids) == 0 || len(elements) == 0 {
+		return nil
+	}
+	for entry, err := range f.Desk.Journal(ctx, ids, elements, f.back()) {
+		if errors.Is(err, itsm.ErrAccess) {
+			return nil // it is said where its comments are read
+		}
+		if err != nil {
+			return &sideError{err: err}
+		}
+		if mark := plan.MarkOf(entry.Text); f.Planner.Pair.Owns(mark) {
+			f.marks[mark] = "record " + entry.Record
+		} else if slices.Contains(persons, entry.Element) {
+			f.asked[entry.Record] = true
+		}
+	}
+	return nil
+}
+
+// tickets reads what was written on the tickets, where there is something to pass on.
+func (f *proof) tickets(ctx context.Context) error {
+	for record, story := range f.stories {
+		owes := slices.ContainsFunc(story.Ops, func(op plan.Op) bool { return op.Kind == plan.TicketNote && op.State == plan.Promised })
+		if story.Link.MMD == "" || story.Link.Kind != plan.TicketLink || !owes && !f.asked[record] {
+			continue
+		}
+		list, err := f.Tickets.Notes(ctx, story.Link.MMD)
+		if status := statusOf(err); status == 404 || status == 405 {
+			continue // it is said when its notes are read
+		}
+		if err != nil {
+			return &sideError{err: err}
+		}
+		for _, n := range list {
+			note := ticketNote(n)
+			if mark := plan.MarkOfNote(note); f.Planner.Pair.Owns(mark) && !note.At.Before(f.back()) {
+				f.marks[mark] = "ticket " + story.Link.MMD
+			}
+		}
+	}
+	return nil
+}
+
+// ofDesk says that an error is the desk's, if it is one of a side.
+func ofDesk(err error) error {
+	if of, ok := errors.AsType[*sideError](err); ok {
+		return &sideError{of.err, plan.ITSM}
+	}
+	return err
+}
+
+// back is from when on notes count: before that, the ledger has seen them.
+func (f *proof) back() time.Time {
+	if f.since.IsZero() {
+		return f.since
+	}
+	return f.since.Add(-skew)
+}
