@@ -96,8 +96,18 @@ func (p *Poller) known(ctx context.Context, marks map[string]string) error {
 
 // newest is when the newest link that the ledger knows was made.
 func (p *Poller) newest(ctx context.Context) (newest time.Time, empty bool, err error) {
-	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Newest: true, Brief: true, Limit: 1}) {
-		return link.Linked, false, err
+	for _, kind := range []plan.LinkKind{plan.TicketLink, plan.ElevationLink} {
+		for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: kind, Newest: true, Brief: true, Limit: 1}) {
+			if err != nil {
+				return time.Time{}, false, err
+			}
+			if link.Linked.After(newest) {
+				newest = link.Linked
+			}
+		}
+	}
+	if !newest.IsZero() {
+		return newest, false, nil
 	}
 	for _, err := range p.Ledger.Links(ctx, plan.LinkQuery{Brief: true, Limit: 1}) {
 		return time.Time{}, false, err

@@ -114,7 +114,7 @@ type LinkQuery struct {
 	Open    bool
 	// NotesDueBy selects open ticket links with an MMD id whose notes are due by then.
 	NotesDueBy time.Time
-	// Newest selects those with an MMD id, the one that got it last first, at most 1,000.
+	// Newest selects those of a kind with an MMD id, the one that got it last first, at most 1,000.
 	Newest bool
 	// Limit is how many there are at most; 0: any number.
 	Limit int

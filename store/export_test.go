@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
+
+	"bridge/plan"
 )
 
 // Freeze stops the writer in the middle of a transaction, as a process is stopped.
@@ -11,4 +14,34 @@ func (l *Ledger) Freeze(ctx context.Context, d time.Duration) error {
 		time.Sleep(d)
 		return nil
 	})
+}
+
+// ExplainLinks says how SQLite reads the links of a query.
+func (l *Ledger) ExplainLinks(ctx context.Context, q plan.LinkQuery) (string, error) {
+	list := linksOf(q)
+	return l.explain(ctx, list.statement(list.where, page), list.where.args)
+}
+
+// ExplainOps says how SQLite reads the ops of a query.
+func (l *Ledger) ExplainOps(ctx context.Context, q plan.OpQuery) (string, error) {
+	list := opsOf(q)
+	return l.explain(ctx, list.statement(list.where, page), list.where.args)
+}
+
+func (l *Ledger) explain(ctx context.Context, statement string, args []any) (string, error) {
+	found, err := l.read.query(ctx, "EXPLAIN QUERY PLAN "+statement, args...)
+	if err != nil {
+		return "", err
+	}
+	defer found.Close() //nolint:errcheck // read to its end below
+	var steps []string
+	for found.Next() {
+		var id, parent, unused int
+		var step string
+		if err := found.Scan(&id, &parent, &unused, &step); err != nil {
+			return "", err
+		}
+		steps = append(steps, step)
+	}
+	return strings.Join(steps, "; "), found.Err()
 }

@@ -56,7 +56,7 @@ func (l *Ledger) Links(ctx context.Context, q plan.LinkQuery) iter.Seq2[plan.Lin
 			return chunked(q.MMD, func(mmd []string) iter.Seq2[plan.Link, error] {
 				some := q
 				some.IDs, some.Records, some.MMD = ids, records, mmd
-				return l.links(ctx, some)
+				return rows(ctx, l.read, linksOf(some))
 			})
 		})
 	})
@@ -78,11 +78,15 @@ func chunked[T any](list []string, read func([]string) iter.Seq2[T, error]) iter
 	}
 }
 
-func (l *Ledger) links(ctx context.Context, q plan.LinkQuery) iter.Seq2[plan.Link, error] {
+// linksOf is the list that a query selects.
+func linksOf(q plan.LinkQuery) list[plan.Link] {
 	var s query
 	in(&s, "id", q.IDs)
 	in(&s, "record", q.Records)
 	in(&s, "mmd", q.MMD)
+	if q.MMD != nil {
+		s.and("mmd != ''") // the index is of these
+	}
 	if q.Kind != "" {
 		s.and("kind = ?", string(q.Kind))
 	}
@@ -109,7 +113,7 @@ func (l *Ledger) links(ctx context.Context, q plan.LinkQuery) iter.Seq2[plan.Lin
 		out.where.and("mmd != ''")
 		out.key, out.limit = "linked DESC", min(cmp.Or(q.Limit, page), page) // one page: two may be linked at one moment
 	}
-	return rows(ctx, l.read, out)
+	return out
 }
 
 // brief reads what a link has columns for.
@@ -129,33 +133,41 @@ func (l *Ledger) Ops(ctx context.Context, q plan.OpQuery) iter.Seq2[plan.Op, err
 			return chunked(q.Marks, func(marks []string) iter.Seq2[plan.Op, error] {
 				some := q
 				some.Keys, some.Links, some.Marks = keys, links, marks
-				return l.ops(ctx, some)
+				return rows(ctx, l.read, opsOf(some))
 			})
 		})
 	})
 }
 
-func (l *Ledger) ops(ctx context.Context, q plan.OpQuery) iter.Seq2[plan.Op, error] {
+// opsOf is the list that a query selects.
+func opsOf(q plan.OpQuery) list[plan.Op] {
 	var s query
 	in(&s, "key", q.Keys)
 	in(&s, "link", q.Links)
 	in(&s, "mark", q.Marks)
+	if q.Marks != nil {
+		s.and("mark != ''") // the index is of these
+	}
 	in(&s, "state", q.States)
 	in(&s, "kind", q.Kinds)
 	if q.Rule != "" {
 		s.and("rule = ?", q.Rule)
 	}
-	if q.Owed {
+	if q.Owed || q.States != nil && !slices.ContainsFunc(q.States, plan.State.Ended) {
 		s.and("ended = 0")
 	}
-	return l.opsWhere(ctx, s)
+	return opList(s)
 }
 
 func (l *Ledger) opsWhere(ctx context.Context, where query) iter.Seq2[plan.Op, error] {
-	return rows(ctx, l.read, list[plan.Op]{
+	return rows(ctx, l.read, opList(where))
+}
+
+func opList(where query) list[plan.Op] {
+	return list[plan.Op]{
 		head: "SELECT seq, doc FROM ops", key: "seq", where: where,
 		last: func(op plan.Op) any { return op.Seq }, scan: document(func(op *plan.Op, seq int64) { op.Seq = seq }),
-	})
+	}
 }
 
 // page is how many rows are read before the caller sees them: a connection is not
@@ -181,6 +193,11 @@ func (l list[T]) behind(item T) query {
 	return out
 }
 
+// statement reads a page of the list.
+func (l list[T]) statement(where query, size int) string {
+	return where.sql(l.head, fmt.Sprintf(" ORDER BY %s LIMIT %d", l.key, size))
+}
+
 // rows reads a list page by page, by key: what changes meanwhile shifts nothing.
 func rows[T any](ctx context.Context, db *reader, l list[T]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
@@ -190,7 +207,7 @@ func rows[T any](ctx context.Context, db *reader, l list[T]) iter.Seq2[T, error]
 			if l.limit > 0 {
 				size = min(page, left)
 			}
-			some, err := readPage(ctx, db, where.sql(l.head, fmt.Sprintf(" ORDER BY %s LIMIT %d", l.key, size)), where.args, l.scan)
+			some, err := readPage(ctx, db, l.statement(where, size), where.args, l.scan)
 			if err != nil {
 				var none T
 				yield(none, fmt.Errorf("read the ledger: %w", err))

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,4 +69,44 @@ func TestLinksAreSelectedByWhatTheirReaderNeeds(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestNoQueryOfTheLoopReadsAWholeTable asks SQLite how it would read each.
+func TestNoQueryOfTheLoopReadsAWholeTable(t *testing.T) {
+	t.Parallel()
+	l := open(t, store.Config{URL: "sqlite::memory:", Worker: true, Holder: "the test"})
+	one, many := []string{"a"}, slices.Repeat([]string{"a"}, 200)
+	for _, some := range [][]string{one, many} {
+		for name, q := range map[string]plan.LinkQuery{
+			"links_mmd":                             {MMD: some, Kind: plan.TicketLink},
+			"links_record":                          {Records: some, Kind: plan.TicketLink},
+			"links_record, open":                    {Records: some, Kind: plan.ElevationLink, Open: true},
+			"PRIMARY KEY":                           {IDs: some},
+			"links_notes_due":                       {NotesDueBy: noon},
+			"links_linked":                          {Kind: plan.TicketLink, Newest: true, Brief: true, Limit: 1000},
+			"COVERING INDEX links_open":             {Kind: plan.TicketLink, Open: true, Brief: true},
+			"COVERING INDEX links_open, of a table": {Kind: plan.TicketLink, Table: "incident", Open: true, Brief: true, Limit: 1},
+			"COVERING INDEX links_open, of a rule":  {Kind: plan.ElevationLink, Rule: "elevation", Open: true, Brief: true},
+		} {
+			how, err := l.ExplainLinks(t.Context(), q)
+			want, _, _ := strings.Cut(name, ",")
+			if err != nil || !strings.Contains(how, want) {
+				t.Errorf("%s: it is read so: %s, %v", name, how, err)
+			}
+		}
+		for name, q := range map[string]plan.OpQuery{
+			"ops_link":            {Links: some},
+			"ops_mark":            {Marks: some, Kinds: []plan.Kind{plan.TicketCreate}},
+			"(key=?)":             {Keys: some},
+			"ops_owed":            {States: []plan.State{plan.Promised}},
+			"ops_owed, of a kind": {States: []plan.State{plan.Doubt, plan.Parked}, Kinds: []plan.Kind{plan.TicketNote}},
+			"ops_owed, all":       {Owed: true},
+		} {
+			how, err := l.ExplainOps(t.Context(), q)
+			want, _, _ := strings.Cut(name, ",")
+			if err != nil || !strings.Contains(how, want) {
+				t.Errorf("%s: it is read so: %s, %v", name, how, err)
+			}
+		}
+	}
 }

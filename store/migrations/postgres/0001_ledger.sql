@@ -20,10 +20,10 @@ CREATE TABLE links (
 
 CREATE UNIQUE INDEX links_record ON links (record, kind);
 CREATE UNIQUE INDEX links_mmd ON links (kind, mmd) WHERE mmd != '';
-CREATE INDEX links_notes_due ON links (notes_due) WHERE ended = 0 AND mmd != '';
+CREATE INDEX links_notes_due ON links (kind, notes_due) WHERE ended = 0 AND mmd != '';
 -- What a cycle looks up in all open links it finds here, without their docs.
-CREATE INDEX links_open ON links (kind, id, of_table, rule, record, mmd, linked) WHERE ended = 0;
-CREATE INDEX links_linked ON links (linked) WHERE mmd != '';
+CREATE INDEX links_open ON links (id, kind, of_table, rule, record, mmd, linked) WHERE ended = 0;
+CREATE INDEX links_linked ON links (kind, linked) WHERE mmd != '';
 CREATE INDEX links_found ON links (id) WHERE twins > 0 OR vanished > 0;
 
 CREATE TABLE ops (
@@ -45,7 +45,7 @@ CREATE TABLE ops (
 CREATE INDEX ops_link ON ops (link, seq);
 CREATE INDEX ops_mark ON ops (mark) WHERE mark != '';
 CREATE INDEX ops_due ON ops (due, link) WHERE state IN ('promised', 'unknown');
-CREATE INDEX ops_owed ON ops (state) WHERE ended = 0;
+CREATE INDEX ops_owed ON ops (seq) WHERE ended = 0;
 
 CREATE TABLE notes (
     link TEXT COLLATE "C" NOT NULL REFERENCES links (id),
