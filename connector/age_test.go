@@ -3,6 +3,7 @@ package connector_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,8 @@ import (
 
 	"bridge/connector"
 	"bridge/plan"
+	"bridge/simulator"
+	"bridge/simulator/mmd"
 	"bridge/store"
 )
 
@@ -197,6 +200,48 @@ func TestALedgerThatLostOnlyNotesSendsNoneTwice(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestATwinOfATicketThatWasAdoptedIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Incident(r.users, "Known to both", nil)
+		r.rest()
+		backup := copyOf(t, r.ledger)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		r.setBack(backup)
+		r.rest()
+		ticket := r.ticketOf(incident)
+		r.world.MMD.AddTicket("A late twin", ticket.Description)
+		r.rest()
+		if c := r.counts(); c.Twins != 1 || r.linkOf(incident).MMD != ticket.ID {
+			t.Errorf("%+v\n%s", c, r.story())
+		}
+	})
+}
+
+// TestALedgerThatLostAnElevationDoesNotAskForItTwice reads the task only after the loss
+// was discovered.
+func TestALedgerThatLostAnElevationDoesNotAskForItTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit = 10 })
+		_, item := r.world.Task(r.users, r.world.Incident(r.users, "Laptop does not start", nil))
+		r.rest()
+		backup := copyOf(t, r.ledger)
+		time.Sleep(time.Hour)
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.rest()
+		r.setBack(backup)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Method: http.MethodGet, Path: "sc_task", Kind: simulator.RefusedBefore, Times: -1})
+		r.cycles(2)
+		r.world.Faults.Clear()
+		r.rest()
+		r.elevation(true)
+	})
 }
 
 // TestALedgerServerThatIsReplacedByAnOlderCopyIsProvenAgain swaps it under a running

@@ -96,7 +96,7 @@ func (p Planner) commentEdited(rule *mapping.TicketRule, story Story, rec Record
 	}
 	for i, piece := range parts(edited+c.Text, ticketChars) {
 		op := p.ticketNote(story.Link, c.ID+"/edit/"+note.Hash, strconv.Itoa(i+1), rec.Seen)
-		op.Rule, op.Why, op.Fact = rule.Name, c.Element+" by "+c.By+" was edited", rec.Seen
+		op.Rule, op.Why, op.Fact = rule.Name, c.Element+" by "+c.By+" was edited", c.At
 		op.Body = marshal(map[string]any{"text": forTicket(head(c.By, c.At, rec.Number(), op.Mark), piece)})
 		out.Ops = append(out.Ops, op)
 	}

@@ -86,7 +86,7 @@ func (p Planner) elevate(rule *mapping.ElevationRule, link Link, task Task, d de
 	generation := strconv.Itoa(link.Generation)
 	op := Op{
 		Key: key(ElevationCreate, link.Record, generation), Link: link.ID, Rule: rule.Name, Kind: ElevationCreate, State: Promised,
-		Mark: p.Pair.Mark(link.Record, ElevationCreate, generation, ""), Why: d.why, Promised: task.Seen, Due: task.Seen, Basis: p.basis(task.Record),
+		Mark: p.Pair.Mark(link.Record, ElevationCreate, generation, ""), Why: d.why, Fact: d.at, Promised: task.Seen, Due: task.Seen, Basis: p.basis(task.Record),
 	}
 	op.Basis.Rev = hash(op.Basis.Rev + strconv.Itoa(int(d.consent)) + d.at.String())
 	if d.consent != Approved {

@@ -168,7 +168,13 @@ func (p Planner) formerly(story *Story, link Link, named string, rec Record) boo
 // was said on both sides before is looked for if a ledger was lost, and else taken
 // down and not sent: it was, by the ledger that knew of it.
 func (p Planner) adopt(rule *mapping.TicketRule, link Link, create Op, rec Record) Promise {
-	out := p.Linked(rule, link, create, *rec.Correlated)
+	t := rec.Correlated
+	out := p.Linked(rule, link, create, *t)
+	// Its create is known as done: a later one with that mark is a twin.
+	create.State, create.Frozen, create.Attempt, create.Body, create.Result = Done, true, 1, nil, t.ID
+	create.Begun, create.Ended, create.Basis = t.Created, rec.Seen, Basis{Rev: "adopted " + t.ID, Seen: rec.Seen}
+	create.Reason = "the record names the ticket, which carries its mark"
+	out.Ops = append([]Op{create}, out.Ops...)
 	if p.Aged.IsZero() {
 		out.Links[0].Adopted = true
 		out.Add(p.comments(rule, Story{Link: link}, rec, false))
