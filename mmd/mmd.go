@@ -54,7 +54,7 @@ type Client struct {
 
 // service is what the parts share.
 type service struct {
-	rest   *rest.Client
+	rest   *conversation
 	tenant string
 	page   int
 }
@@ -76,7 +76,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Tenant == "" || cfg.Tokens == nil {
 		return nil, errors.New("a tenant and a source of tokens are needed")
 	}
-	conversation, err := rest.New(rest.Config{
+	way, err := rest.New(rest.Config{
 		Base: cfg.URL, Transport: cfg.Transport, Observe: cfg.Observe, Timeout: cfg.Timeout, Now: cfg.Now,
 		Authorize: func(ctx context.Context, r *http.Request) error {
 			token, err := cfg.Tokens.Token(ctx)
@@ -96,7 +96,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := service{rest: conversation, tenant: cfg.Tenant, page: cfg.Page}
+	s := service{rest: &conversation{rest: way, now: cfg.Now}, tenant: cfg.Tenant, page: cfg.Page}
 	if s.page <= 0 {
 		s.page = Page
 	}
