@@ -65,6 +65,9 @@ type seen struct{ at, mod string }
 // next reads one page and finds where the one behind it begins.
 func (w *walk) next(ctx context.Context) ([]Record, error) {
 	limit := w.client.page
+	if w.ask.Page > 0 {
+		limit = min(limit, w.ask.Page)
+	}
 	query, err := w.window().Encode()
 	if err != nil {
 		return nil, err

@@ -81,6 +81,9 @@ type Ask struct {
 	Fields      []string
 	// Display asks for labels beside the raw values.
 	Display bool
+	// Page is how many rows Changes asks for at once, for one who wants only a few; 0, or
+	// more than the client's: as many as the client always asks for.
+	Page int
 }
 
 // system are the fields that paging itself needs.

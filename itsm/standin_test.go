@@ -16,11 +16,15 @@ import (
 	standin "bridge/simulator/itsm"
 )
 
+func newStandIn() *standin.Server {
+	return standin.New(standin.Config{Username: "bridge", Password: "canary-password", ClientID: "client", ClientSecret: "canary-secret", Key: "canary-key", Now: time.Now})
+}
+
 // standIn is the simulated desk, which was written from the documents and not from
 // this client. It runs in a bubble, by its clock.
 func standIn(t *testing.T, kind string) (*standin.Server, *itsm.Client) {
 	t.Helper()
-	server := standin.New(standin.Config{Username: "bridge", Password: "canary-password", ClientID: "client", ClientSecret: "canary-secret", Key: "canary-key", Now: time.Now})
+	server := newStandIn()
 	cfg := config(t, &desk{answer: func(r *http.Request, w http.ResponseWriter) { server.ServeHTTP(w, r) }})
 	cfg.Now = time.Now
 	cfg.Auth = itsm.Auth{Type: kind, Username: "bridge", Password: "canary-password", ClientID: "client", ClientSecret: "canary-secret", Key: "canary-key"}
@@ -77,6 +81,13 @@ func TestATableIsDescribedByTheStandIn(t *testing.T) {
 			i := slices.IndexFunc(columns, func(c itsm.Column) bool { return c.Element == "caller_id" })
 			if i < 0 || columns[i].Type != "reference" || columns[i].Reference != "sys_user" {
 				t.Errorf("%s: columns %+v", kind, columns)
+			}
+			if j := slices.IndexFunc(columns, func(c itsm.Column) bool { return c.Element == "short_description" }); j < i || columns[j].Table != "task" {
+				t.Errorf("%s: what incident has of task does not come behind its own: %+v", kind, columns)
+			}
+			inherited := collect(t, c.Choices(t.Context(), "incident", "priority"))
+			if len(inherited) != 5 || inherited[0].Table != "task" {
+				t.Errorf("%s: inherited choices %+v", kind, inherited)
 			}
 			choices := collect(t, c.Choices(t.Context(), "incident", "state"))
 			j := slices.IndexFunc(choices, func(c itsm.Choice) bool { return c.Value == "6" })

@@ -84,6 +84,14 @@ func newGet(a *app) *cobra.Command {
 	return cmd
 }
 
+// page asks for one row more than is shown: it tells whether there are more.
+func (q *asking) page() int {
+	if q.limit == 0 {
+		return 0
+	}
+	return q.limit + 1
+}
+
 // itsmDetails are the fields of one record, where nobody says which.
 func itsmDetails() []string {
 	return []string{
@@ -107,7 +115,7 @@ func (b *bridge) record(ctx context.Context, q asking, table, name string) (itsm
 	if err != nil {
 		return nil, b.blame(err, "")
 	}
-	ask := itsm.Ask{Table: table, Fields: fields, Display: q.display}
+	ask := itsm.Ask{Table: table, Fields: fields, Display: q.display, Page: 3}
 	if regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(name) {
 		row, err := b.desk.Get(ctx, ask, name)
 		return row, b.blame(err, what)
@@ -191,7 +199,7 @@ func newList(a *app) *cobra.Command {
 				row:    func(r itsm.Record) []string { return recordRow(r, fields, q.display) },
 				whole:  func(r itsm.Record) object { return recordObject(r, q, fields) },
 				onward: func(int) string { return "--limit 0 shows all" },
-			}, b.desk.Changes(cmd.Context(), itsm.Ask{Table: args[0], Query: q.query, Fields: fields, Display: q.display}, time.Time{}), q.limit), "")
+			}, b.desk.Changes(cmd.Context(), itsm.Ask{Table: args[0], Query: q.query, Fields: fields, Display: q.display, Page: q.page()}, time.Time{}), q.limit), "")
 		},
 	}
 	q.flags(cmd)

@@ -6,15 +6,18 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
-// describe fills sys_dictionary and sys_choice the first time that somebody asks for
-// one of them. A column is described where it is defined: task's are not incident's.
+// describe fills sys_dictionary, sys_choice and sys_db_object the first time that
+// somebody asks for one of them. A column is described where it is defined: task's are
+// not incident's, which extends it.
 func (s *Server) describe(asked string) {
-	if s.described || asked != "sys_dictionary" && asked != "sys_choice" {
+	if s.described || !slices.Contains([]string{"sys_dictionary", "sys_choice", "sys_db_object"}, asked) {
 		return
 	}
 	s.described = true
+	s.lineage()
 	for _, name := range slices.Sorted(maps.Keys(s.tables)) {
 		t := s.tables[name]
 		for _, element := range slices.Sorted(maps.Keys(t.columns)) {
@@ -35,10 +38,32 @@ func (s *Server) describe(asked string) {
 	}
 }
 
+// lineage fills sys_db_object: which table extends which.
+func (s *Server) lineage() {
+	for _, name := range slices.Sorted(maps.Keys(s.tables)) {
+		fields := map[string]string{"name": name, "label": label(name)}
+		if parent := s.tables[name].parent; parent != "" {
+			fields["super_class"] = stated("sys_db_object", parent)
+		}
+		s.state("sys_db_object", name, fields)
+	}
+}
+
+// label is a table's name as people read it.
+func label(name string) string {
+	words := strings.ReplaceAll(name, "_", " ")
+	return strings.ToUpper(words[:1]) + words[1:]
+}
+
+// stated is the sys_id of a row that came with the instance.
+func stated(table, what string) string {
+	sum := sha256.Sum256([]byte(table + " " + what))
+	return hex.EncodeToString(sum[:16])
+}
+
 // state adds a row that came with the instance.
 func (s *Server) state(table, what string, fields map[string]string) {
-	sum := sha256.Sum256([]byte(table + " " + what))
-	fields["sys_id"] = hex.EncodeToString(sum[:16])
+	fields["sys_id"] = stated(table, what)
 	s.insert(table, fields, "system")
 }
 

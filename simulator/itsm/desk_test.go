@@ -364,6 +364,20 @@ func TestTheSameListOfTaskAndIncident(t *testing.T) {
 	}
 }
 
+func TestTheTablesSayWhichOneTheyExtend(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	got := d.rows("sys_db_object", "sysparm_query", "nameINtask,incident,cmdb_ci_computer^ORDERBYname", "sysparm_fields", "name,label,super_class.name")
+	want := []map[string]any{
+		{"name": "cmdb_ci_computer", "label": "Cmdb ci computer", "super_class.name": "cmdb_ci"},
+		{"name": "incident", "label": "Incident", "super_class.name": "task"},
+		{"name": "task", "label": "Task", "super_class.name": ""},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestTheDictionarySaysWhereAColumnIsDefined(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

@@ -195,6 +195,10 @@ reference     string    80   Reference
 mandatory     boolean   -    Mandatory
 read_only     boolean   -    Read only
 active        boolean   -    Active`
+	tableColumns = `
+name          string    80   Name
+label         string    80   Label
+super_class   reference sys_db_object Extends table`
 	attachmentColumns = `
 file_name     string    255  File name
 content_type  string    80   Content type
@@ -319,6 +323,7 @@ func schema() tables {
 		{table{name: "sysapproval_approver"}, approverColumns},
 		{table{name: "sys_choice", display: "label"}, choiceColumns},
 		{table{name: "sys_dictionary", display: "element"}, dictionaryColumns},
+		{table{name: "sys_db_object", display: "label"}, tableColumns},
 		{table{name: "sys_attachment", display: "file_name"}, attachmentColumns},
 		{table{name: "sys_audit_delete", display: "documentkey"}, deleteColumns},
 	} {
