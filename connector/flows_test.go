@@ -13,7 +13,6 @@ import (
 	"bridge/connector"
 	"bridge/plan"
 	"bridge/simulator"
-	"bridge/simulator/itsm"
 	"bridge/simulator/mmd"
 )
 
@@ -350,20 +349,6 @@ func TestTheBrakeHoldsARuleUntilItIsReleased(t *testing.T) {
 		if n := len(r.world.MMD.Tickets()); n != 5 {
 			t.Errorf("%d tickets after the release, want 5", n)
 		}
-	})
-}
-
-func TestAJournalThatIsClosedToUsIsSaid(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		r.world.ITSM.Switch(func(s *itsm.Switches) { s.Journals = "empty" })
-		incident := r.world.Incident(r.users, "Laptop does not start", nil)
-		r.world.ITSM.Comment("incident", incident, "ada.byron", "Please help.")
-		if report := r.cycle(); len(report.Unread) == 0 || !strings.Contains(report.Unread[0], "sys_journal_field is closed") {
-			t.Errorf("the report says %q", report.Unread)
-		}
-		r.ticketOf(incident)
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,10 +128,17 @@ func (p *pass) lookForNote(ctx context.Context, story plan.Story, op plan.Op) (p
 	if err != nil {
 		return plan.Look{}, result{}, err
 	}
+	again := ""
 	for _, n := range notes {
 		if plan.CarriesMark(ticketNote(n), op.Mark) {
 			return plan.Look{Found: true}, result{}, nil
 		}
+		if mark := p.Planner.SaysAgain(ticketNote(n), op); mark != "" && op.Attempt == 0 {
+			again = mark
+		}
+	}
+	if again != "" {
+		return plan.Look{Found: true, Mark: again}, result{}, nil
 	}
 	known, err := p.known(ctx, story.Link.ID, plan.MMD)
 	return plan.Look{Sees: len(notes) > 0, Bare: !known, Blind: "the ticket shows no notes"}, result{}, err
@@ -141,6 +150,9 @@ func (p *pass) lookForWorkNote(ctx context.Context, story plan.Story, op plan.Op
 	// Comments show that the journal can be read, where there is no work note yet.
 	elements := union(plan.FieldsOf(op), []string{"comments", "work_notes"})
 	for entry, err := range p.Desk.Journal(ctx, []string{story.Link.Record}, elements, time.Time{}) {
+		if statusOf(err) == http.StatusForbidden {
+			break // the rows are closed to us: what the record shows is left
+		}
 		if err != nil {
 			return plan.Look{}, result{}, err
 		}
@@ -162,19 +174,26 @@ func (p *pass) lookAtDisplay(ctx context.Context, story plan.Story, op plan.Op) 
 	if err != nil {
 		return plan.Look{}, result{}, err
 	}
-	ask := itsm.Ask{Table: story.Link.Table, Fields: append([]string{"sys_id"}, plan.FieldsOf(op)...), Display: true}
-	for rec, err := range p.Desk.Records(ctx, ask, []string{story.Link.Record}) {
+	way, err := p.Ledger.Meta(ctx, metaJournal)
+	if err != nil {
+		return plan.Look{}, result{}, fmt.Errorf("read how journals are read: %w", err)
+	}
+	fields := union(plan.FieldsOf(op), []string{"comments", "work_notes"})
+	for rec, err := range p.Desk.Records(ctx, itsm.Ask{Table: story.Link.Table, Fields: fields, Display: true}, []string{story.Link.Record}) {
 		if err != nil {
 			return plan.Look{}, result{}, err
 		}
-		for _, field := range plan.FieldsOf(op) {
+		sees := false
+		for _, field := range fields {
 			cell, shown := row(rec)[field]
 			if strings.Contains(strings.ToLower(cell.Display), op.Mark) {
 				return plan.Look{Found: true}, result{}, nil
 			}
-			if shown && !known {
-				return plan.Look{Sees: true}, result{}, nil
-			}
+			// Text that is shown proves that text is shown, where it is all that ever was.
+			sees = sees || shown && !known && slices.Contains(plan.FieldsOf(op), field) || cell.Display != "" && way == journalText
+		}
+		if sees {
+			return plan.Look{Sees: true}, result{}, nil
 		}
 	}
 	return plan.Look{Blind: "the journal shows no rows, and it has some or cannot be read"}, result{}, nil

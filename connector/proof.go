@@ -120,13 +120,11 @@ func (f *proof) records(ctx context.Context) error {
 	if len(ids) == 0 || len(elements) == 0 {
 		return nil
 	}
-	for entry, err := range f.Desk.Journal(ctx, ids, elements, f.back()) {
-		if errors.Is(err, itsm.ErrAccess) {
-			return nil // it is said where its comments are read
-		}
-		if err != nil {
-			return &sideError{err: err}
-		}
+	entries, err := f.journals(ctx, ids, elements)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
 		if mark := plan.MarkOf(entry.Text); f.Planner.Pair.Owns(mark) {
 			f.marks[mark] = "record " + entry.Record
 		} else if slices.Contains(persons, entry.Element) {
@@ -134,6 +132,41 @@ func (f *proof) records(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// journals reads the journals of records in the way in which this ledger reads them.
+func (f *proof) journals(ctx context.Context, ids, elements []string) ([]itsm.Entry, error) {
+	way, err := f.Ledger.Meta(ctx, metaJournal)
+	if err != nil {
+		return nil, err
+	}
+	if way != journalText {
+		entries, err := gather(f.Desk.Journal(ctx, ids, elements, f.back()))
+		if errors.Is(err, itsm.ErrAccess) {
+			return nil, nil // it is said where its comments are read
+		}
+		if err != nil {
+			return nil, &sideError{err: err}
+		}
+		return entries, nil
+	}
+	of := map[string][]string{}
+	for id, story := range f.stories {
+		of[story.Link.Table] = append(of[story.Link.Table], id)
+	}
+	var out []itsm.Entry
+	for name, ids := range of {
+		h, err := f.texts(ctx, table{name: name, journals: elements}, ids)
+		if err != nil {
+			return nil, err
+		}
+		for _, entry := range h.entries {
+			if !entry.Created.Before(f.back()) {
+				out = append(out, entry)
+			}
+		}
+	}
+	return out, nil
 }
 
 // tickets reads what was written on the tickets, where there is something to pass on.

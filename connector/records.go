@@ -3,7 +3,6 @@ package connector
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -259,49 +258,10 @@ func (p *Poller) complete(ctx context.Context, t table, news []plan.Record, stor
 			rec.Correlated = found
 		}
 	}
-	if err := p.comments(ctx, t, news, ids); err != nil {
+	if err := p.comments(ctx, observed{t, news, ids, stories}, report); err != nil {
 		return err
 	}
-	p.doubt(t, news, ids, stories, report)
 	return p.ticketsOf(ctx, t.rules, news)
-}
-
-// doubt marks the records whose journal cannot be all: it shows fewer comments than
-// are known, or none where the record itself shows some.
-func (p *Poller) doubt(t table, news []plan.Record, ids []string, stories map[string]*plan.Story, report *Report) {
-	for i := range news {
-		rec := &news[i]
-		if !slices.Contains(ids, rec.ID()) {
-			continue
-		}
-		if rec.Hidden(t.journals) {
-			rec.Unsure = true
-			report.Unread = append(report.Unread, fmt.Sprintf("%s has comments that cannot be read: sys_journal_field is closed to this user, who needs a right to read it", rec.Number()))
-		} else if rec.Lacks(stories[rec.ID()]) {
-			rec.Unsure = true
-			report.Unread = append(report.Unread, rec.Number()+": its journal did not show all comments that are known; it is read again")
-		}
-	}
-}
-
-// comments reads the journal rows of records in batches.
-func (p *Poller) comments(ctx context.Context, t table, news []plan.Record, ids []string) error {
-	if len(ids) == 0 || len(t.journals) == 0 {
-		return nil
-	}
-	at := map[string]int{}
-	for i, rec := range news {
-		at[rec.ID()] = i
-	}
-	for entry, err := range p.Desk.Journal(ctx, ids, t.journals, time.Time{}) {
-		if err != nil {
-			return &sideError{err: err}
-		}
-		if i, ok := at[entry.Record]; ok {
-			news[i].Comments = append(news[i].Comments, comment(entry))
-		}
-	}
-	return nil
 }
 
 // ticketNamed looks up the ticket that a correlation_id names: none is no error.

@@ -15,6 +15,8 @@ type Desk interface {
 	Rows
 	// Journal lists journal rows of records, oldest first.
 	Journal(ctx context.Context, ids, elements []string, since time.Time) iter.Seq2[itsm.Entry, error]
+	// JournalText reads the journals of records by what they show as text.
+	JournalText(ctx context.Context, table string, ids, elements []string, dates itsm.Dates) iter.Seq2[itsm.Entry, error]
 	// Approvals lists approval rows of objects.
 	Approvals(ctx context.Context, ids []string) iter.Seq2[itsm.Approval, error]
 	// Clock tells how far the desk's clock is ahead of ours.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"bridge/mapping"
@@ -186,6 +187,41 @@ func CarriesMark(n VendorNote, mark string) bool { return mark != "" && MarkOfNo
 
 // MarkOfNote gives the mark that a ticket's note carries, or nothing.
 func MarkOfNote(n VendorNote) string { return MarkOf(plainNote(n)) }
+
+// SaysAgain gives the mark of a ticket's note that says what an op is to say, at the
+// same minute, under another mark of this pair; empty: it does not. A ledger that was
+// lost may have known a comment by another identity, since it read journals in another
+// way.
+func (p Planner) SaysAgain(n VendorNote, op Op) string {
+	var body struct {
+		Text string `json:"text"`
+	}
+	if op.Kind != TicketNote || json.Unmarshal(op.Body, &body) != nil {
+		return ""
+	}
+	text := plainNote(n)
+	mark := MarkOf(text)
+	when, words := saying(text)
+	sent, own := saying(readable(body.Text))
+	if mark == op.Mark || !p.Pair.Owns(mark) || when == "" || when != sent || words != own {
+		return ""
+	}
+	return mark
+}
+
+// saying is what a note says, and in which minute it was said.
+func saying(text string) (minute, words string) {
+	first, rest, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	parts := strings.Split(first, separator)
+	if len(parts) < 4 {
+		return "", ""
+	}
+	at, err := time.Parse(time.RFC3339, parts[len(parts)-3])
+	if err != nil {
+		return "", ""
+	}
+	return at.UTC().Format("2006-01-02 15:04"), strings.Join(strings.Fields(rest), " ")
+}
 
 // FieldsOf names the fields that a write to a record sets.
 func FieldsOf(op Op) []string {

@@ -121,6 +121,8 @@ type Look struct {
 	// Found says that the write was done; ID is what it made.
 	Found bool
 	ID    string
+	// Mark is the one that was found, if it is not the op's own.
+	Mark string
 	// Sees says that the read is known to see: it shows something that is known to exist.
 	Sees bool
 	// Bare says that nothing is known to exist there: an empty read is all that can
@@ -152,6 +154,9 @@ func (t Timing) Looked(op Op, look Look) Op {
 	switch {
 	case look.Found:
 		op.State, op.Ended, op.Result, op.Reason = Done, look.At, look.ID, "found by its mark; not sent again"
+		if look.Mark != "" {
+			op.Mark, op.Reason = look.Mark, "its words were found under another mark of this bridge; not sent again"
+		}
 		return op
 	case !look.Sees:
 		op.Reason = "not found, but that proves nothing: " + look.Blind

@@ -26,7 +26,7 @@ type Record struct {
 	TicketOf map[string]string
 }
 
-// Comment is one journal row.
+// Comment is one entry of a journal: a row, or a part of what the record shows as text.
 type Comment struct {
 	ID      string
 	Element string
@@ -66,6 +66,40 @@ func (r Record) Lacks(story *Story) bool {
 		read[c.ID] = true
 	}
 	return slices.ContainsFunc(story.Notes, func(n Note) bool { return n.Side == ITSM && !read[n.ID] })
+}
+
+// ofText says that a comment's identity is made of what a record shows as text.
+func ofText(id string) bool { return strings.Contains(id, "/") }
+
+// Mixed says that comments were read as rows before and as text now, or the other way
+// round: none of them can be told from those that were passed on.
+func (r Record) Mixed(story *Story) bool {
+	if story == nil {
+		return false
+	}
+	return slices.ContainsFunc(story.Notes, func(n Note) bool {
+		return n.Side == ITSM && slices.ContainsFunc(r.Comments, func(c Comment) bool { return ofText(c.ID) != ofText(n.ID) })
+	})
+}
+
+// Fresh gives the comments without those that only look new: of a text, one that says
+// what a known one said which is not shown any more. A user's format or zone that
+// changes gives all of them another time.
+func (r Record) Fresh(story *Story) []Comment {
+	if story == nil {
+		return r.Comments
+	}
+	read := map[string]bool{}
+	for _, c := range r.Comments {
+		read[c.ID] = true
+	}
+	known, gone := map[string]bool{}, map[string]bool{}
+	for _, n := range story.Notes {
+		if known[n.ID] = true; n.Side == ITSM && ofText(n.ID) && !read[n.ID] {
+			gone[n.Hash] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(r.Comments), func(c Comment) bool { return ofText(c.ID) && !known[c.ID] && gone[hash(c.Text)] })
 }
 
 // rev is the revision that counts as dealt with: none while the read is not sure.

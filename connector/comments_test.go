@@ -1,0 +1,236 @@
+package connector_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bridge/plan"
+	"bridge/simulator/itsm"
+)
+
+// journals closes or opens sys_journal_field: "", "empty", "refuse".
+func (r *rig) journals(how string) {
+	r.world.ITSM.Switch(func(s *itsm.Switches) { s.Journals = how })
+}
+
+// hears runs some cycles and gives what their reports say of what was not read.
+func (r *rig) hears(n int) string {
+	r.Helper()
+	var said []string
+	for range n {
+		r.cycles(1)
+		said = append(said, r.report.Unread...)
+	}
+	return strings.Join(said, "\n")
+}
+
+// scanned waits for a full scan, and until nothing is owed.
+func (r *rig) scanned() {
+	r.Helper()
+	time.Sleep(time.Hour)
+	r.rest()
+}
+
+// says counts the notes of a ticket that hold a text.
+func (r *rig) says(ticket, text string) int {
+	n := 0
+	for _, note := range r.world.MMD.Notes(ticket) {
+		if strings.Contains(note.Text, text) {
+			n++
+		}
+	}
+	return n
+}
+
+// each comment is to be on the ticket once, and nothing else is.
+func (r *rig) once(ticket string, texts ...string) {
+	r.Helper()
+	for _, text := range texts {
+		if n := r.says(ticket, text); n != 1 {
+			r.Errorf("%q is on the ticket %d times\n%s", text, n, r.story())
+		}
+	}
+	if n := len(r.world.MMD.Notes(ticket)); n != len(texts) {
+		r.Errorf("%d notes, want %d\n%s", n, len(texts), r.story())
+	}
+}
+
+func TestAClosedJournalIsReadAsText(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"empty", "refuse"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.journals(how)
+				quiet := r.world.Incident(r.users, "Nobody says anything", nil)
+				r.rest()
+				incident := r.world.Incident(r.users, "Laptop does not start", nil)
+				r.world.ITSM.Comment("incident", incident, "ada.byron", "Please help.")
+				r.world.ITSM.Comment("incident", incident, "ada.byron", "Please help, now.\n\nIt is urgent.")
+				r.rest()
+				ticket := r.ticketOf(incident).ID
+				r.once(ticket, "Please help.", "Please help, now.<br><br>It is urgent.")
+				r.world.MMD.AddNote(ticket, "vera@vendor.example", "On it.")
+				r.world.ITSM.Comment("incident", incident, "ada.byron", "Thanks.")
+				time.Sleep(time.Hour)
+				r.rest()
+				r.start()
+				r.rest()
+				if n := r.says(ticket, "Thanks."); n != 1 {
+					t.Errorf("%d thanks: %s", n, r.story())
+				}
+				if notes := r.world.ITSM.Journal(incident, "work_notes"); len(notes) != 1 {
+					t.Errorf("%d work notes: %v", len(notes), notes)
+				}
+				if len(r.report.Unread) > 0 {
+					t.Errorf("the report says %q", r.report.Unread)
+				}
+				r.ticketOf(quiet)
+			})
+		})
+	}
+}
+
+func TestTheWayInWhichJournalsAreReadStays(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, first, then, said string }{
+		{"text stays text when the rows are opened", "empty", "", ""},
+		{"text stays text when the rows are refused", "empty", "refuse", ""},
+		{"rows that are closed are said", "", "empty", "sys_journal_field is closed"},
+		{"rows that are refused are said", "", "refuse", "refuses sys_journal_field"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.journals(tt.first)
+				incident := r.world.Incident(r.users, "Laptop does not start", nil)
+				r.world.ITSM.Comment("incident", incident, "ada.byron", "Please help.")
+				r.rest()
+				ticket := r.ticketOf(incident).ID
+				r.journals(tt.then)
+				r.world.ITSM.Comment("incident", incident, "ada.byron", "Any news?")
+				other := r.world.Incident(r.users, "Another one", nil)
+				r.world.ITSM.Comment("incident", other, "ada.byron", "The printer, too.")
+				time.Sleep(2 * time.Minute)
+				said := r.hears(5)
+				if !strings.Contains(said, tt.said) || tt.said == "" && said != "" {
+					t.Errorf("the report says %q", said)
+				}
+				if tt.said == "" {
+					r.once(ticket, "Please help.", "Any news?")
+					r.once(r.ticketOf(other).ID, "The printer, too.")
+					return
+				}
+				r.once(ticket, "Please help.")
+				r.once(r.ticketOf(other).ID)
+				r.journals("")
+				r.scanned()
+				r.once(ticket, "Please help.", "Any news?")
+				r.once(r.ticketOf(other).ID, "The printer, too.")
+			})
+		})
+	}
+}
+
+func TestATextInAnotherZoneIsSaidAndNotPassedOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.ITSM.Switch(func(s *itsm.Switches) { s.Journals, s.ZoneHours = "empty", 2 })
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Please help.")
+		if said := r.hears(5); !strings.Contains(said, "has to be GMT") {
+			t.Errorf("the report says %q", said)
+		}
+		ticket := r.ticketOf(incident).ID
+		r.once(ticket)
+		r.world.ITSM.Switch(func(s *itsm.Switches) { s.ZoneHours = 0 })
+		r.scanned()
+		r.once(ticket, "Please help.")
+		r.world.ITSM.Switch(func(s *itsm.Switches) { s.ZoneHours = 2 })
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Any news?")
+		time.Sleep(time.Minute)
+		r.cycles(5)
+		r.once(ticket, "Please help.")
+		r.world.ITSM.Switch(func(s *itsm.Switches) { s.ZoneHours = 0 })
+		r.scanned()
+		r.once(ticket, "Please help.", "Any news?")
+	})
+}
+
+// A ledger that was lost knew comments by another identity than the one that reads
+// them in another way now: its notes are found by what they say.
+func TestALostLedgerThatReadJournalsInAnotherWayIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, first, then string }{
+		{"rows, then text", "", "empty"},
+		{"text, then rows", "empty", ""},
+		{"rows, then refused", "", "refuse"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.journals(tt.first)
+				incident := r.world.Incident(r.users, "Laptop does not start", nil)
+				r.world.ITSM.Comment("incident", incident, "ada.byron", "Please help.")
+				r.world.ITSM.Comment("incident", incident, "bea.approver", "He & <I> wait for it.\n\n  Really.")
+				r.rest()
+				ticket := r.ticketOf(incident).ID
+				texts := []string{"Please help.", "He &amp; &lt;I&gt; wait"}
+				r.once(ticket, texts...)
+				r.lose()
+				r.journals(tt.then)
+				if _, err := r.loop.Poller.Relink(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				r.rest()
+				time.Sleep(time.Hour)
+				r.rest()
+				r.once(ticket, texts...)
+				r.world.ITSM.Comment("incident", incident, "ada.byron", "Thanks.")
+				time.Sleep(time.Minute)
+				r.rest()
+				r.once(ticket, append(texts, "Thanks.")...)
+				for link, err := range r.ledger.Links(t.Context(), plan.LinkQuery{}) {
+					if err != nil || len(link.Vanished) > 0 {
+						t.Errorf("%s misses %v, %v", link.ID, link.Vanished, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestALedgerThatReadsTextAndLostOnlyNotesSendsNoneTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.journals("empty")
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Please help.")
+		r.rest()
+		time.Sleep(time.Hour)
+		r.rest()
+		backup := copyOf(t, r.ledger)
+		if err := backup.SetMeta(t.Context(), "journals", "text"); err != nil {
+			t.Fatal(err)
+		}
+		ticket := r.ticketOf(incident).ID
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Any news?")
+		r.world.MMD.AddNote(ticket, "vera@vendor.example", "On it.")
+		r.rest()
+		r.setBack(backup)
+		for range 3 {
+			r.rest()
+			time.Sleep(20 * time.Minute)
+		}
+		if asked, told := r.says(ticket, "Any news?"), len(r.world.ITSM.Journal(incident, "work_notes")); asked != 1 || told != 1 {
+			t.Errorf("%d notes and %d work notes, want one of each\n%s", asked, told, r.story())
+		}
+	})
+}
