@@ -41,7 +41,12 @@ type QueryError struct {
 }
 
 // Error says which field's condition was refused, and why.
-func (e *QueryError) Error() string { return fmt.Sprintf("query on %q: %s", e.Field, e.Reason) }
+func (e *QueryError) Error() string {
+	if e.Field == "" {
+		return e.Reason
+	}
+	return fmt.Sprintf("query on %q: %s", e.Field, e.Reason)
+}
 
 // Condition is one condition, or several of which one must hold.
 type Condition struct {
@@ -182,6 +187,22 @@ func groupsOf(text string) []string {
 		}
 	}
 	return append(out, text[from:])
+}
+
+// Fields names the fields on which the query has conditions: none of them may be
+// missing from the rows that it finds.
+func (q Query) Fields() []string {
+	var out []string
+	for _, g := range q.groups {
+		for clause := range strings.SplitSeq(strings.ReplaceAll(g, "^^", ""), "^") {
+			clause = strings.TrimPrefix(clause, "OR")
+			end := strings.IndexFunc(clause, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' && r != '.' })
+			if end > 0 && (clause[0] < '0' || clause[0] > '9') && isField(clause[:end]) && !slices.Contains(out, clause[:end]) {
+				out = append(out, clause[:end])
+			}
+		}
+	}
+	return out
 }
 
 // And narrows the query, in each of its groups: what stands before a ^NQ does not

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,8 +27,11 @@ func newITSM(a *app) *cobra.Command {
 type asking struct {
 	form, query string
 	fields      []string
-	limit       int
+	limit, skip int
 	display     bool
+	// come are the fields that some record had, rows how many records there were.
+	come map[string]bool
+	rows int
 }
 
 func (q *asking) flags(cmd *cobra.Command) {
@@ -52,8 +56,8 @@ func (q *asking) check(table string) error {
 	if _, err := itsm.Encoded(q.query).Encode(); err != nil {
 		return misused("--query: %v", err)
 	}
-	if q.limit < 0 {
-		return misused("--limit is 0 or more")
+	if q.limit < 0 || q.skip < 0 {
+		return misused("--limit and --skip are 0 or more")
 	}
 	return nil
 }
@@ -77,6 +81,8 @@ func newGet(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			q.note(row)
+			q.doubt(a, args[0])
 			return a.showOne(q.form, recordObject(row, q, shown(row, q.wanted(itsmDetails()))))
 		},
 	}
@@ -89,7 +95,54 @@ func (q *asking) page() int {
 	if q.limit == 0 {
 		return 0
 	}
-	return q.limit + 1
+	return q.skip + q.limit + 1
+}
+
+// note keeps which fields of a record came: a desk leaves out what it does not know,
+// and says nothing.
+func (q *asking) note(row itsm.Record) {
+	if q.come == nil {
+		q.come = map[string]bool{}
+	}
+	q.rows++
+	for field := range row {
+		q.come[field] = true
+	}
+}
+
+// heed passes records on, but for those that are passed over, and notes what they have.
+func (q *asking) heed(list iter.Seq2[itsm.Record, error]) iter.Seq2[itsm.Record, error] {
+	return func(yield func(itsm.Record, error) bool) {
+		for row, err := range list {
+			if err == nil {
+				if q.note(row); q.rows <= q.skip {
+					continue
+				}
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// lacking are those of some fields that no record had.
+func (q *asking) lacking(fields []string) []string {
+	if q.rows == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(fields), func(f string) bool { return q.come[f] })
+}
+
+// doubt says what the desk left out in silence: conditions and fields that it does not
+// know.
+func (q *asking) doubt(a *app, table string) {
+	if dropped := q.lacking(itsm.Encoded(q.query).Fields()); len(dropped) > 0 {
+		a.tell("%s has no field %s, or this user may not read it: the desk left that condition out, and finds more than was asked for\n", table, strings.Join(dropped, ", "))
+	}
+	if none := q.lacking(q.fields); len(none) > 0 && !slices.Equal(q.fields, []string{everyField}) {
+		a.tell("%s has no field %s, or this user may not read it\n", table, strings.Join(none, ", "))
+	}
 }
 
 // itsmDetails are the fields of one record, where nobody says which.
@@ -104,7 +157,7 @@ func itsmDetails() []string {
 
 // itsmColumns are the fields of a list, where nobody says which.
 func itsmColumns() []string {
-	return []string{"number", "state", "priority", "short_description", "sys_updated_on", "sys_id"}
+	return []string{"number", "name", "state", "priority", "short_description", "sys_updated_on", "sys_id"}
 }
 
 // record reads one record by its sys_id or by its number. A desk that drops the
@@ -130,6 +183,9 @@ func (b *bridge) record(ctx context.Context, q asking, table, name string) (itsm
 	for row, err := range b.desk.Changes(ctx, ask, time.Time{}) {
 		if err != nil {
 			return nil, b.blame(err, what)
+		}
+		if _, has := row["number"]; !has {
+			return nil, &failure{code: exitUnable, err: fmt.Errorf("the records of %s have no number: name one by its sys_id, which bridge itsm list %s shows", table, table)}
 		}
 		if !strings.EqualFold(row.Value("number"), name) {
 			break // the condition was dropped: what follows is the whole table
@@ -178,8 +234,9 @@ func newList(a *app) *cobra.Command {
 	var q asking
 	cmd := &cobra.Command{
 		Use: "list TABLE", Short: "Records that a query finds", Args: cobra.ExactArgs(1),
-		Long: "Lists the records that an encoded query finds, oldest change first unless the query has an ORDERBY. A desk\n" +
-			"leaves out a condition on a field that it does not know: bridge itsm count tells whether a query narrows.",
+		Long: "Lists the records that an encoded query finds, oldest change first unless the query has an ORDERBY. Without\n" +
+			"--fields a table shows those of the usual ones that the records have. A desk leaves out a condition on a\n" +
+			"field that it does not know, and finds more: that is said.",
 		Example: "  bridge itsm list incident --query active=true --limit 10\n" +
 			"  bridge itsm list incident --query \"active=true^ORDERBYDESCnumber\" --fields number,short_description,caller_id.email -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -194,17 +251,25 @@ func newList(a *app) *cobra.Command {
 			if err != nil {
 				return b.blame(err, "")
 			}
-			return b.blame(showAll(a, q.form, kind[itsm.Record]{
+			ask := itsm.Ask{Table: args[0], Query: q.query, Display: q.display, Page: q.page()}
+			ask.Fields = slices.Concat(fields, itsm.Encoded(q.query).Fields())
+			err = b.blame(showAll(a, q.form, kind[itsm.Record]{
 				many: "records", columns: fieldColumns(fields),
 				row:    func(r itsm.Record) []string { return recordRow(r, fields, q.display) },
 				whole:  func(r itsm.Record) object { return recordObject(r, q, fields) },
-				onward: func(int) string { return "--limit 0 shows all" },
-			}, b.desk.Changes(cmd.Context(), itsm.Ask{Table: args[0], Query: q.query, Fields: fields, Display: q.display, Page: q.page()}, time.Time{}), q.limit), "")
+				onward: func(shown int) string { return fmt.Sprintf("--skip %d goes on, --limit 0 shows all", q.skip+shown) },
+				unused: func(name string) bool { return len(q.fields) == 0 && len(q.lacking([]string{name})) > 0 },
+			}, q.heed(b.desk.Changes(cmd.Context(), ask, time.Time{})), q.limit), "")
+			if err == nil {
+				q.doubt(a, args[0])
+			}
+			return err
 		},
 	}
 	q.flags(cmd)
 	cmd.Flags().StringVar(&q.query, "query", "", "an encoded query, such as active=true^priority=1; none: all")
 	cmd.Flags().IntVar(&q.limit, "limit", someShown, "how many are shown at most; 0: all")
+	cmd.Flags().IntVar(&q.skip, "skip", 0, "how many are passed over")
 	return cmd
 }
 
@@ -278,6 +343,16 @@ func newCount(a *app) *cobra.Command {
 			n, err := b.desk.Count(cmd.Context(), args[0], q.query)
 			if err != nil {
 				return b.blame(err, "")
+			}
+			if q.query != "" && n > 0 {
+				ask := itsm.Ask{Table: args[0], Query: q.query, Fields: itsm.Encoded(q.query).Fields(), Page: 1}
+				for row, err := range b.desk.Changes(cmd.Context(), ask, time.Time{}) {
+					if err == nil {
+						q.note(row)
+					}
+					break // one record shows which conditions were left out
+				}
+				q.doubt(a, args[0])
 			}
 			if q.form == formTable {
 				a.say("%d\n", n)

@@ -102,10 +102,13 @@ func codeOf(err error, began bool) int {
 	return exitUnable
 }
 
-// watch notes when a command of the tree begins.
+// watch notes when a command of the tree begins, and says how each is called.
 func watch(cmd *cobra.Command, began *bool) {
 	for _, child := range cmd.Commands() {
 		watch(child, began)
+	}
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error { return miscalled(cmd, args, check(cmd, args)) }
 	}
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -113,6 +116,22 @@ func watch(cmd *cobra.Command, began *bool) {
 			return run(cmd, args)
 		}
 	}
+}
+
+// miscalled says how a command is called, where the number of its arguments is wrong.
+func miscalled(cmd *cobra.Command, args []string, err error) error {
+	if err == nil || !strings.Contains(err.Error(), "arg(s)") {
+		return err
+	}
+	_, wants, _ := strings.Cut(cmd.Use, " ")
+	given := fmt.Sprintf("%d arguments were given", len(args))
+	switch len(args) {
+	case 0:
+		given = "no argument was given"
+	case 1:
+		given = "one argument was given"
+	}
+	return fmt.Errorf("%s: it is called as %s %s", given, cmd.CommandPath(), wants)
 }
 
 func newRoot(a *app) *cobra.Command {

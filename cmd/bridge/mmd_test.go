@@ -179,7 +179,7 @@ func TestWhatIsNotThereEndsWith1AndOneLine(t *testing.T) {
 		"a record by number":                   {[]string{"itsm", "get", "incident", "INC9999999"}, "bridge itsm get: there is no incident INC9999999, or this user may not read it\n"},
 		"a record by what is not a number":     {[]string{"itsm", "get", "incident", "INC0010001^ORactive=true"}, "bridge itsm get: there is no incident INC0010001^ORactive=true, or this user may not read it\n"},
 		"a record by sys_id":                   {[]string{"itsm", "get", "incident", strings.Repeat("0", 32)}, "bridge itsm get: there is no incident " + strings.Repeat("0", 32) + ", or this user may not read it\n"},
-		"a record of a table without a number": {[]string{"itsm", "get", "sys_user", "ada"}, "bridge itsm get: there is no sys_user ada, or this user may not read it\n"},
+		"a record of a table without a number": {[]string{"itsm", "get", "sys_user", "ada"}, "bridge itsm get: the records of sys_user have no number: name one by its sys_id, which bridge itsm list sys_user shows\n"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -206,7 +206,7 @@ func TestACallByHandThatIsWrittenWronglyAsksNobody(t *testing.T) {
 		"a command like no other":    {[]string{"itsm", "frobnicate"}, "", `unknown command "frobnicate": bridge itsm --help lists them`},
 		"a filter of one object":     {[]string{"mmd", "tickets", "MMD-1", "--filter", "x"}, "", "--filter goes with a list, not with MMD-1"},
 		"a negative page":            {[]string{"mmd", "tickets", "--top", "-1"}, "", "--top and --skip are 0 or more"},
-		"a negative limit":           {[]string{"itsm", "list", "incident", "--limit", "-1"}, "", "--limit is 0 or more"},
+		"a negative limit":           {[]string{"itsm", "list", "incident", "--limit", "-1"}, "", "--limit and --skip are 0 or more"},
 		"an empty name":              {[]string{"mmd", "devices", ""}, "", "argument 1 is empty"},
 		"a path for a table":         {[]string{"itsm", "get", "../incident", "INC1"}, "", "is not the name of a table"},
 		"a script for a number":      {[]string{"itsm", "get", "incident", "javascript:gs.now()"}, "", "javascript: is run by the server"},
@@ -221,7 +221,9 @@ func TestACallByHandThatIsWrittenWronglyAsksNobody(t *testing.T) {
 		"an empty file":              {[]string{"mmd", "create-elevation", "-f", "-"}, "", "it is empty"},
 		"no word of what was done":   {[]string{"mmd", "close-elevation", "E1"}, "", "say what was done"},
 		"two words of what was done": {[]string{"mmd", "close-elevation", "E1", "x", "-f", "-"}, "", "say what was done"},
-		"an argument too many":       {[]string{"mmd", "users", "a", "b"}, "", "accepts at most 1 arg(s)"},
+		"an argument too many":       {[]string{"mmd", "users", "a", "b"}, "", "2 arguments were given: it is called as bridge mmd users [UPN]"},
+		"no argument":                {[]string{"mmd", "notes"}, "", "no argument was given: it is called as bridge mmd notes TICKET"},
+		"an argument too few":        {[]string{"itsm", "get", "incident"}, "", "one argument was given: it is called as bridge itsm get TABLE SYS_ID|NUMBER"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if out := s.feed(2, tt.in, tt.args...); !strings.Contains(out, tt.says) || strings.Count(out, "\n") != 1 {
@@ -406,7 +408,9 @@ func TestAListSaysThatThereIsMore(t *testing.T) {
 		{[]string{"mmd", "tickets", "--top", "3"}, 4, ""},
 		{[]string{"mmd", "tickets", "--top", "0"}, 4, ""},
 		{[]string{"mmd", "tickets", "--skip", "9"}, 1, "no tickets\n"},
-		{[]string{"itsm", "list", "incident", "--limit", "2", "-o", "json"}, 2, "2 records are shown and there are more: --limit 0 shows all\n"},
+		{[]string{"itsm", "list", "incident", "--limit", "2", "-o", "json"}, 2, "2 records are shown and there are more: --skip 2 goes on, --limit 0 shows all\n"},
+		{[]string{"itsm", "list", "incident", "--limit", "2", "--skip", "2", "-o", "json"}, 1, ""},
+		{[]string{"itsm", "list", "incident", "--skip", "3"}, 1, "no records\n"},
 		{[]string{"itsm", "list", "incident", "--limit", "0"}, 4, ""},
 		{[]string{"itsm", "list", "incident", "--query", "number=INC9999999"}, 1, "no records\n"},
 	} {
@@ -419,6 +423,34 @@ func TestAListSaysThatThereIsMore(t *testing.T) {
 	}
 	if out := s.must(0, "itsm", "list", "incident", "--query", "ORDERBYDESCnumber", "--fields", "number"); out != "number\nINC0010003\nINC0010002\nINC0010001\n" {
 		t.Errorf("the query's own order is lost: %s", out)
+	}
+}
+
+func TestWhatTheDeskLeavesOutInSilenceIsSaid(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.world.Incident(s.users, "Laptop does not start", nil)
+	const dropped = ", or this user may not read it: the desk left that condition out, and finds more than was asked for\n"
+	for _, tt := range []struct {
+		args       []string
+		head, says string
+	}{
+		{[]string{"itsm", "list", "incident", "--fields", "number", "--query", "stat=1"}, "number\nINC0010001\n", "incident has no field stat" + dropped},
+		{[]string{"itsm", "list", "incident", "--fields", "number", "--query", "active=true^caller_id.emial=x^ORstate=1^ORDERBYnumber"}, "number\nINC0010001\n", "incident has no field caller_id.emial" + dropped},
+		{[]string{"itsm", "list", "incident", "--fields", "number", "--query", "active=true^stateIN1,2^short_descriptionLIKE^^x^NQnumberSTARTSWITHINC^EQ"}, "number\nINC0010001\n", ""},
+		{[]string{"itsm", "list", "incident", "--fields", "number,numbr"}, "number      numbr\nINC0010001\n", "incident has no field numbr, or this user may not read it\n"},
+		{[]string{"itsm", "count", "incident", "--query", "stat=1"}, "1\n", "incident has no field stat" + dropped},
+		{[]string{"itsm", "count", "incident", "--query", "state=1"}, "1\n", ""},
+		{[]string{"itsm", "get", "incident", "INC0010001", "--fields", "numbr", "-o", "json"}, "{}\n", "incident has no field numbr, or this user may not read it\n"},
+		{[]string{"itsm", "get", "incident", "INC0010001", "--fields", "number,state", "-o", "json"}, "{\"number\":\"INC0010001\",\"state\":\"1\"}\n", ""},
+		{[]string{"itsm", "list", "sys_user_group", "--query", "nameISNOTEMPTY", "-o", "table"}, "name ", ""},
+	} {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			code, out, errs := s.run(tt.args...)
+			if code != 0 || !strings.HasPrefix(out, tt.head) || errs != tt.says {
+				t.Errorf("ended with %d, stdout %q, stderr %q", code, out, errs)
+			}
+		})
 	}
 }
 

@@ -148,6 +148,8 @@ type kind[T any] struct {
 	whole func(T) object
 	// onward says how to get those behind the shown ones.
 	onward func(shown int) string
+	// unused says that a column is left out of a table; nil: none is.
+	unused func(name string) bool
 }
 
 // showAll prints a list, as many as wanted; 0 is all. A list that has none says so
@@ -178,7 +180,7 @@ func showAll[T any](a *app, form string, k kind[T], list iter.Seq2[T, error], wa
 	}
 	switch {
 	case form == formTable:
-		t.write(a.stdout, a.width())
+		t.without(k.unused).write(a.stdout, a.width())
 	case form == formYAML && shown == 0:
 		a.say("[]\n")
 	}
@@ -276,6 +278,24 @@ const (
 	enoughAny  = 4
 	gap        = 2
 )
+
+// without gives the table without some of its columns.
+func (t table) without(unused func(name string) bool) table {
+	if unused == nil {
+		return t
+	}
+	out := table{rows: make([][]string, len(t.rows))}
+	for i, c := range t.columns {
+		if unused(c.name) {
+			continue
+		}
+		out.columns = append(out.columns, c)
+		for r := range t.rows {
+			out.rows[r] = append(out.rows[r], t.rows[r][i])
+		}
+	}
+	return out
+}
 
 // write prints the table; 0 places are as many as it takes.
 func (t table) write(to io.Writer, places int) {
