@@ -1,35 +1,58 @@
 package simulator
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"bridge/simulator/authority"
 	"bridge/simulator/itsm"
 	"bridge/simulator/mmd"
 )
 
+// manual is what GET /_sim/ answers, with the kinds of fault behind it.
+const manual = `What people do, and what goes wrong. All bodies are JSON.
+
+GET, POST, DELETE  /_sim/faults            scripted faults: list, add one, end all
+PUT                /_sim/faults/random     {"chance": 0.1, "kinds": ["lost after"]}
+GET                /_sim/log?after=N       requests, from the Nth on; kept since the first call
+GET, PATCH         /_sim/switches          {"itsm": {…}, "mmd": {…}, "authority": {…}}
+POST               /_sim/itsm/insert       {"table", "fields"}
+POST               /_sim/itsm/set          {"table", "number", "fields"}
+POST               /_sim/itsm/comment      {"table", "number", "by", "text"}, work_note alike
+POST               /_sim/itsm/decide       {"table", "number", "by", "state"}: by is a sys_id
+POST               /_sim/itsm/delete       {"table", "number"}
+POST               /_sim/mmd/note          {"ticket", "by", "text"}
+POST               /_sim/mmd/state         {"ticket", "state"}
+POST               /_sim/mmd/close         {"elevation"}
+POST               /_sim/mmd/device        {"name", "by", "upn"}
+POST               /_sim/authority/approve {"code", "upn"}
+POST               /_sim/authority/revoke  {}
+
+"sys_id" stands for "number" where a record has none. A fault:
+
+  {"side": "mmd", "method": "POST", "path": "tickets", "kind": "lost after", "nth": 3, "times": 1}
+
+side is itsm, mmd or authority; every, probability, delay ("2s"), retry_after (seconds),
+status and body go with it. Kinds: `
+
 // administration is what a listening world offers under /_sim/: faults, switches, the
-// log, and what people do on both sides. All of it is JSON.
-//
-//	GET, POST, DELETE  /_sim/faults            scripted faults: list, add a Rule, end all
-//	PUT                /_sim/faults/random     {"chance": 0.1, "kinds": ["lost after"]}
-//	GET                /_sim/log?after=N       requests, from the Nth on; kept since the first call
-//	PATCH              /_sim/switches          {"itsm": {…}, "mmd": {…}, "authority": {…}}
-//	POST               /_sim/itsm/insert       {"table", "fields"}
-//	POST               /_sim/itsm/set          {"table", "sys_id", "fields"}
-//	POST               /_sim/itsm/comment      {"table", "sys_id", "by", "text"}, work_note alike
-//	POST               /_sim/itsm/decide       {"table", "sys_id", "by", "state"}: by is a sys_id
-//	POST               /_sim/mmd/note          {"ticket", "by", "text"}
-//	POST               /_sim/mmd/state         {"ticket", "state"}
-//	POST               /_sim/mmd/close         {"elevation"}
-//	POST               /_sim/mmd/device        {"name", "by", "upn"}
-//	POST               /_sim/authority/approve {"code", "upn"}
-//	POST               /_sim/authority/revoke  {}
+// log, and what people do on both sides. The manual is what it says of itself.
 func (w *World) administration() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /_sim/{$}", func(out http.ResponseWriter, _ *http.Request) {
+		out.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		io.WriteString(out, manual+kinds()+".\n") //nolint:errcheck,gosec // the client has gone
+	})
+	mux.HandleFunc("GET /_sim/switches", func(out http.ResponseWriter, _ *http.Request) { tell(out, w.switched()) })
 	mux.HandleFunc("GET /_sim/faults", func(out http.ResponseWriter, _ *http.Request) { tell(out, w.Faults.Rules()) })
 	mux.HandleFunc("DELETE /_sim/faults", func(out http.ResponseWriter, _ *http.Request) {
 		w.Faults.Clear()
@@ -58,14 +81,23 @@ func (w *World) administration() http.Handler {
 		if !hear(out, r, &in) {
 			return
 		}
-		result, ok := w.act(r.PathValue("side")+"/"+r.PathValue("act"), in)
-		if !ok {
-			http.Error(out, "no such thing to do", http.StatusNotFound)
+		result, err := w.act(r.PathValue("side")+"/"+r.PathValue("act"), in)
+		if err != nil {
+			http.Error(out, err.Error(), http.StatusNotFound)
 			return
 		}
 		tell(out, result)
 	})
 	return mux
+}
+
+// kinds names all kinds of fault.
+func kinds() string {
+	var names []string
+	for _, kind := range Kinds() {
+		names = append(names, string(kind))
+	}
+	return strings.Join(names, ", ")
 }
 
 // script adds a fault whose kind there is.
@@ -75,34 +107,52 @@ func (w *World) script(out http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !slices.Contains(Kinds(), rule.Kind) {
-		http.Error(out, "the kind is not one of those that there are", http.StatusBadRequest)
+		http.Error(out, "the kind "+strconv.Quote(string(rule.Kind))+" is not one of those that there are: "+kinds(), http.StatusBadRequest)
+		return
+	}
+	if !slices.Contains([]string{"", SideITSM, SideMMD, SideAuthority}, rule.Side) {
+		http.Error(out, "the side "+strconv.Quote(rule.Side)+" is not one of those that there are: itsm, mmd, authority", http.StatusBadRequest)
 		return
 	}
 	w.Faults.Add(rule)
 	tell(out, "added")
 }
 
+// switches are those of all three; what is not there stays as it is.
+type switches struct {
+	ITSM      *itsm.Switches      `json:"itsm"`
+	MMD       *mmd.Switches       `json:"mmd"`
+	Authority *authority.Switches `json:"authority"`
+}
+
+// switched gives a copy of how they stand.
+func (w *World) switched() switches {
+	var desk itsm.Switches
+	var vendor mmd.Switches
+	var gate authority.Switches
+	w.ITSM.Switch(func(s *itsm.Switches) {
+		desk = *s
+		desk.HiddenFields, desk.ReadOnly, desk.Mandatory = maps.Clone(s.HiddenFields), maps.Clone(s.ReadOnly), maps.Clone(s.Mandatory)
+	})
+	w.MMD.Switch(func(s *mmd.Switches) { vendor = *s })
+	w.Authority.Switch(func(s *authority.Switches) { gate = *s })
+	return switches{&desk, &vendor, &gate}
+}
+
+// switches sets what the body names.
 func (w *World) switches(out http.ResponseWriter, r *http.Request) {
-	var in struct {
-		ITSM      json.RawMessage `json:"itsm"`
-		MMD       json.RawMessage `json:"mmd"`
-		Authority json.RawMessage `json:"authority"`
-	}
-	if !hear(out, r, &in) {
+	now := w.switched()
+	if !hear(out, r, &now) {
 		return
 	}
-	var err error
-	set := func(raw json.RawMessage, into any) {
-		if raw != nil && err == nil {
-			err = json.Unmarshal(raw, into)
-		}
+	if now.ITSM != nil {
+		w.ITSM.Switch(func(s *itsm.Switches) { *s = *now.ITSM })
 	}
-	w.ITSM.Switch(func(s *itsm.Switches) { set(in.ITSM, s) })
-	w.MMD.Switch(func(s *mmd.Switches) { set(in.MMD, s) })
-	w.Authority.Switch(func(s *authority.Switches) { set(in.Authority, s) })
-	if err != nil {
-		http.Error(out, err.Error(), http.StatusBadRequest)
-		return
+	if now.MMD != nil {
+		w.MMD.Switch(func(s *mmd.Switches) { *s = *now.MMD })
+	}
+	if now.Authority != nil {
+		w.Authority.Switch(func(s *authority.Switches) { *s = *now.Authority })
 	}
 	tell(out, "switched")
 }
@@ -111,6 +161,7 @@ func (w *World) switches(out http.ResponseWriter, r *http.Request) {
 type act struct {
 	Table     string            `json:"table"`
 	SysID     string            `json:"sys_id"`
+	Number    string            `json:"number"`
 	Fields    map[string]string `json:"fields"`
 	By        string            `json:"by"`
 	Text      string            `json:"text"`
@@ -123,10 +174,14 @@ type act struct {
 }
 
 // act does it, and gives what there is to show for it.
-func (w *World) act(what string, in act) (any, bool) {
+func (w *World) act(what string, in act) (any, error) {
+	side, name, _ := strings.Cut(what, "/")
+	if err := w.there(what, &in); err != nil {
+		return nil, err
+	}
 	switch what {
 	case "itsm/insert":
-		return map[string]string{"sys_id": w.ITSM.Insert(in.Table, in.Fields)}, true
+		return map[string]string{"sys_id": w.ITSM.Insert(in.Table, in.Fields)}, nil
 	case "itsm/set":
 		w.ITSM.Set(in.Table, in.SysID, in.Fields)
 	case "itsm/comment":
@@ -135,6 +190,8 @@ func (w *World) act(what string, in act) (any, bool) {
 		w.ITSM.WorkNote(in.Table, in.SysID, in.By, in.Text)
 	case "itsm/decide":
 		w.ITSM.Decide(in.Table, in.SysID, in.By, in.State)
+	case "itsm/delete":
+		w.ITSM.Delete(in.Table, in.SysID)
 	case "mmd/note":
 		w.MMD.AddNote(in.Ticket, in.By, in.Text)
 	case "mmd/state":
@@ -144,23 +201,69 @@ func (w *World) act(what string, in act) (any, bool) {
 	case "mmd/device":
 		w.MMD.AssignDevice(in.Name, in.By, in.UPN)
 	case "authority/approve":
-		return map[string]bool{"approved": w.Authority.Approve(in.Code, in.UPN)}, true
+		return map[string]bool{"approved": w.Authority.Approve(in.Code, in.UPN)}, nil
 	case "authority/revoke":
 		w.Authority.Revoke()
 	default:
-		return nil, false
+		return nil, fmt.Errorf("there is no %s that %s does: GET /_sim/ lists what there is", name, side)
 	}
-	return "done", true
+	return "done", nil
 }
 
-func hear(out http.ResponseWriter, r *http.Request, into any) bool {
-	d := json.NewDecoder(http.MaxBytesReader(out, r.Body, 1<<20))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		http.Error(out, err.Error(), http.StatusBadRequest)
-		return false
+// there says when what somebody wants to do something with is not there, and finds
+// the sys_id of a number.
+func (w *World) there(what string, in *act) error {
+	switch what {
+	case "itsm/set", "itsm/comment", "itsm/work_note", "itsm/decide", "itsm/delete":
+		if in.SysID == "" {
+			for _, row := range w.ITSM.Rows(in.Table) {
+				if row["number"] == in.Number && in.Number != "" {
+					in.SysID = row["sys_id"]
+				}
+			}
+		}
+		if w.ITSM.Row(in.Table, in.SysID) == nil {
+			return fmt.Errorf("there is no %s %s%s", in.Table, in.Number, in.SysID)
+		}
+	case "mmd/note", "mmd/state":
+		if _, ok := w.MMD.Ticket(in.Ticket); !ok {
+			return fmt.Errorf("there is no ticket %s", in.Ticket)
+		}
+	case "mmd/close":
+		if !slices.ContainsFunc(w.MMD.Elevations(), func(e mmd.Elevation) bool { return e.ID == in.Elevation }) {
+			return fmt.Errorf("there is no elevation request %s", in.Elevation)
+		}
 	}
-	return true
+	return nil
+}
+
+// hear reads a body. A name that is not known is refused: it would do nothing.
+func hear(out http.ResponseWriter, r *http.Request, into any) bool {
+	raw, err := io.ReadAll(http.MaxBytesReader(out, r.Body, 1<<20))
+	if err == nil {
+		d := json.NewDecoder(bytes.NewReader(spans(raw)))
+		d.DisallowUnknownFields()
+		err = d.Decode(into)
+	}
+	if err != nil {
+		http.Error(out, err.Error(), http.StatusBadRequest)
+	}
+	return err == nil
+}
+
+// span is a time that is written as people write it: "2s", "10m".
+var span = regexp.MustCompile(`("(?:delay|lag|life|commit_lag|token_life)"\s*:\s*)"([^"]*)"`)
+
+// spans writes such times as the numbers that JSON has for them.
+func spans(raw []byte) []byte {
+	return span.ReplaceAllFunc(raw, func(found []byte) []byte {
+		part := span.FindSubmatch(found)
+		took, err := time.ParseDuration(string(part[2]))
+		if err != nil {
+			return found
+		}
+		return strconv.AppendInt(bytes.Clone(part[1]), int64(took), 10)
+	})
 }
 
 func tell(out http.ResponseWriter, v any) {

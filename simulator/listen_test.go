@@ -130,6 +130,22 @@ func TestAWorldIsAdministered(t *testing.T) {
 		{"PUT", "faults/random", `{"chance":0,"kinds":["429"]}`, `"drawn"`},
 		{"PATCH", "switches", `{"itsm":{"rate_per_hour":1000},"mmd":{"no_notes":false},"authority":{"approve":true}}`, `"switched"`},
 		{"PATCH", "switches", `{"mmd":{"lag":"x"}}`, "cannot unmarshal"},
+		{"PATCH", "switches", `{"mmd":{"lag":"2s"},"itsm":{"zone_hours":1}}`, `"switched"`},
+		{"GET", "switches", ``, `"lag":2000000000`},
+		{"PATCH", "switches", `{"itsm":{"zone_hours":0}}`, `"switched"`},
+		{"GET", "switches", ``, `"rate_per_hour":1000`},
+		{"PATCH", "switches", `{"mmd":{"lagg":1}}`, `unknown field "lagg"`},
+		{"PATCH", "switches", `{"mmd":{"lag":0}}`, `"switched"`},
+		{"POST", "faults", `{"side":"desk","kind":"429"}`, `the side "desk" is not one of those`},
+		{"POST", "faults", `{"side":"mmd","path":"nowhere","kind":"slow","delay":"1500ms"}`, `"added"`},
+		{"GET", "faults", ``, `"delay":1500000000`},
+		{"GET", "", ``, "/_sim/faults"},
+		{"GET", "", ``, "empty list, answer."},
+		{"POST", "itsm/comment", `{"table":"incident","number":"` + w.ITSM.Row("incident", incident)["number"] + `","by":"ada.byron","text":"Hello"}`, `"done"`},
+		{"POST", "itsm/comment", `{"table":"incident","number":"INC9","by":"ada.byron","text":"Hello"}`, "there is no incident INC9"},
+		{"POST", "itsm/delete", `{"table":"sys_user","sys_id":"none"}`, "there is no sys_user none"},
+		{"POST", "itsm/delete", `{"table":"incident","sys_id":"` + w.Incident(users, "gone", nil) + `"}`, `"done"`},
+		{"POST", "mmd/note", `{"ticket":"MMD-9","by":"vera","text":"Hi"}`, "there is no ticket MMD-9"},
 		{"POST", "itsm/insert", `{"table":"incident","fields":{"short_description":"made"}}`, `"sys_id"`},
 		{"POST", "itsm/set", `{"table":"incident","sys_id":"` + incident + `","fields":{"state":"2"}}`, `"done"`},
 		{"POST", "itsm/comment", `{"table":"incident","sys_id":"` + incident + `","by":"ada.byron","text":"Hello"}`, `"done"`},
@@ -138,17 +154,17 @@ func TestAWorldIsAdministered(t *testing.T) {
 		{"POST", "mmd/note", `{"ticket":"` + ticket + `","by":"vera","text":"Hi"}`, `"done"`},
 		{"POST", "mmd/state", `{"ticket":"` + ticket + `","state":"resolved"}`, `"done"`},
 		{"POST", "mmd/device", `{"name":"D-1","by":"Ada","upn":"ada@x"}`, `"done"`},
-		{"POST", "mmd/close", `{"elevation":"none"}`, `"done"`},
+		{"POST", "mmd/close", `{"elevation":"none"}`, "there is no elevation request none"},
 		{"POST", "authority/approve", `{"code":"x"}`, `"approved":false`},
 		{"POST", "authority/revoke", `{}`, `"done"`},
-		{"POST", "mmd/nonsense", `{}`, "no such thing"},
+		{"POST", "mmd/nonsense", `{}`, "there is no nonsense that mmd does"},
 	} {
 		if got := sim(step.method, step.path, step.body); !strings.Contains(got.Body, step.want) {
 			t.Errorf("%s %s: %+v, want %s", step.method, step.path, got, step.want)
 		}
 	}
 	row := w.ITSM.Row("incident", incident)
-	if row["state"] != "2" || row["approval"] != "approved" || len(w.ITSM.Journal(incident, "comments")) != 1 || len(w.ITSM.Journal(incident, "work_notes")) != 1 {
+	if row["state"] != "2" || row["approval"] != "approved" || len(w.ITSM.Journal(incident, "comments")) != 2 || len(w.ITSM.Journal(incident, "work_notes")) != 1 {
 		t.Errorf("the incident: %v", row)
 	}
 	if one, _ := w.MMD.Ticket(ticket); one.State != "resolved" || len(w.MMD.Notes(ticket)) != 1 || len(w.ITSM.Rows("incident")) != 2 {

@@ -22,8 +22,12 @@ func newSim(a *app) *cobra.Command {
 		Use: "sim", Short: "Stand-ins for both sides and for the identity authority", Args: cobra.NoArgs,
 		Long: "Starts a desk, a vendor and an identity authority on one address, over TLS with a certificate\n" +
 			"of their own, and writes its CA and a bridge.yaml that leads to them. Incidents wait for\n" +
-			"their tickets. Ctrl-C ends it.",
-		Example: "  bridge sim --dir sim\n  bridge run --once --config sim/bridge.yaml",
+			"their tickets. Ctrl-C ends it.\n\n" +
+			"What people do on both sides, what goes wrong, how the instance behaves and which requests came\n" +
+			"is under /_sim/ of that address, whose first page says how.",
+		Example: "  bridge sim --dir sim\n  bridge run --once --config sim/bridge.yaml\n" +
+			"  curl --cacert sim/ca.pem https://127.0.0.1:8443/_sim/\n" +
+			"  curl --cacert sim/ca.pem https://127.0.0.1:8443/_sim/faults -d '{\"side\": \"mmd\", \"method\": \"POST\", \"kind\": \"lost after\"}'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
@@ -70,7 +74,7 @@ func (a *app) introduce(running *simulator.Running, dir, rules string) error {
 	if err != nil {
 		return fmt.Errorf("read the simulator's bridge.yaml: %w", err)
 	}
-	a.say("itsm       %[1]s\nmmd        %[1]s/support/odata/v1/\nauthority  %[1]s/\nca file    %[2]s\nconfig     %[3]s\n\n%[4]s",
+	a.say("itsm       %[1]s\nmmd        %[1]s/support/odata/v1/\nauthority  %[1]s/\nby hand    %[1]s/_sim/\nca file    %[2]s\nconfig     %[3]s\n\n%[4]s",
 		running.URL, filepath.Join(dir, "ca.pem"), path, text)
 	return nil
 }
