@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,6 +148,35 @@ func (b *bridge) blame(err error, what string) error {
 		said = "there is no " + what
 	}
 	return &failure{code: exitUnable, err: errors.New(tame(said, " "))}
+}
+
+// worded is what has words that the API's document lists.
+type worded interface{ Unlisted() []mmd.Word }
+
+// reading passes objects on, and says at the end which of their words the document
+// does not list.
+func reading[T worded](a *app, list iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var odd []mmd.Word
+		defer func() { a.oddWords(odd) }()
+		for item, err := range list {
+			for _, w := range item.Unlisted() {
+				if !slices.Contains(odd, w) {
+					odd = append(odd, w)
+				}
+			}
+			if !yield(item, err) {
+				return
+			}
+		}
+	}
+}
+
+// oddWords says what is shown as it came.
+func (a *app) oddWords(odd []mmd.Word) {
+	for _, w := range odd {
+		a.tell("%s %q is none of those in the API's document, and is shown as it came\n", w.Field, tame(w.Value, " "))
+	}
 }
 
 // found is blame for one object; an answer without its name has none in it.

@@ -26,12 +26,13 @@ func newDevices(a *app) *cobra.Command {
 				if err := b.found(d.Name, err, "device "+args[0]); err != nil {
 					return err
 				}
+				a.oddWords(d.Unlisted())
 				return a.showOne(form, deviceObject(d))
 			}
 			return b.blame(showAll(a, form, kind[mmd.Device]{
 				many: "devices", row: deviceRow, whole: deviceObject, onward: p.onward,
 				columns: []column{{"NAME", 0}, {"MODEL", enoughText}, {"SERIAL", enoughText}, {"RING", 0}, {"COMPLIANCE", 0}, {"USER", enoughText}, {"LAST SYNC", enoughTime}},
-			}, b.vendor.Devices.List(cmd.Context(), p.options()), p.top), "")
+			}, reading(a, b.vendor.Devices.List(cmd.Context(), p.options())), p.top), "")
 		},
 	}
 	formFlag(cmd, &form)

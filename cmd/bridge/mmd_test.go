@@ -454,6 +454,17 @@ func TestWhatTheDeskLeavesOutInSilenceIsSaid(t *testing.T) {
 	}
 }
 
+func TestAWordThatTheDocumentDoesNotListIsShownAndSaid(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Kind: simulator.Answer, Status: 200, Body: `{"value":[{"id":"1","type":"Problem","severity":9},{"id":"2","type":"Problem","severity":2}]}`})
+	code, out, errs := s.run("mmd", "tickets")
+	want := "type \"Problem\" is none of those in the API's document, and is shown as it came\nseverity \"9\" is none of those in the API's document, and is shown as it came\n"
+	if code != 0 || errs != want || strings.Count(out, "Problem") != 2 {
+		t.Errorf("ended with %d, stdout %q, stderr %q", code, out, errs)
+	}
+}
+
 func TestATerminalIsNotObeyed(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -32,12 +32,13 @@ func newTickets(a *app) *cobra.Command {
 				if err := b.found(t.ID, err, "ticket "+args[0]); err != nil {
 					return err
 				}
+				a.oddWords(t.Unlisted())
 				return a.showOne(form, ticketObject(t))
 			}
 			return b.blame(showAll(a, form, kind[mmd.Ticket]{
 				many: "tickets", row: ticketRow, whole: ticketObject, onward: p.onward,
 				columns: []column{{"ID", 0}, {"STATE", 0}, {"TYPE", enoughText}, {"SEV", 0}, {"CREATED", enoughTime}, {"NEXT", 0}, {"TITLE", enoughText}},
-			}, b.vendor.Tickets.List(cmd.Context(), p.options()), p.top), "")
+			}, reading(a, b.vendor.Tickets.List(cmd.Context(), p.options())), p.top), "")
 		},
 	}
 	formFlag(cmd, &form)
