@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -31,7 +32,9 @@ func (c *conversation) Do(ctx context.Context, r rest.Request) (rest.Response, e
 		return rest.Response{}, err
 	}
 	out, err := c.rest.Do(ctx, r)
-	c.leave(rest.RetryAfter(err))
+	if out.Header.Get("Retry-After") != "" || rest.StatusOf(err) == http.StatusTooManyRequests {
+		c.leave(rest.RetryAfter(err)) // a limit stands on other replies too, and asks for nothing
+	}
 	return out, err
 }
 

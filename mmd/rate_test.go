@@ -27,6 +27,8 @@ func (b *busy) RoundTrip(r *http.Request) (*http.Response, error) {
 	if b.asked == 1 {
 		reply.StatusCode = b.status
 		reply.Header.Set("Retry-After", b.after)
+		reply.Header.Set("X-RateLimit-Limit", "100")
+		reply.Header.Set("X-RateLimit-Reset", "9999999999")
 	}
 	return reply, nil
 }
@@ -42,6 +44,7 @@ func TestAServiceThatWantsToBeLeftAloneIsLeftAloneByAllParts(t *testing.T) {
 		{"429 for ten minutes", http.StatusTooManyRequests, "600", 10 * time.Minute},
 		{"503 for an hour", http.StatusServiceUnavailable, "3600", time.Hour},
 		{"500 without a time", http.StatusInternalServerError, "", 0},
+		{"404 with what is left of a limit", http.StatusNotFound, "", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

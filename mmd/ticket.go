@@ -18,9 +18,10 @@ type Ticket struct {
 	Title       string
 	Description string
 	// Type is one of the three; lists write "Change Request" for ChangeRequest.
-	Type            string
-	Category        string
-	Subcategory     string
+	Type        string
+	Category    string
+	Subcategory string
+	// Severity is 1 to 4; 0: none, or a word (Unlisted).
 	Severity        int
 	State           string
 	NextActionOwner string
@@ -46,6 +47,9 @@ type Ticket struct {
 	// Emails and Attachments are as they came: the document shows them empty.
 	Emails      []json.RawMessage
 	Attachments []json.RawMessage
+
+	// severity is what the server says where that is no number.
+	severity string
 }
 
 // Contact is a CaseContact.
@@ -65,7 +69,7 @@ func (t *Ticket) UnmarshalJSON(raw []byte) error {
 	var wire struct {
 		ID, Title, Description, Type, Category, Subcategory, State, NextActionOwner text
 
-		Severity         number
+		Severity         text
 		CreatedDateTime  moment
 		ResolvedDateTime moment
 		Contact          *Contact
@@ -85,7 +89,7 @@ func (t *Ticket) UnmarshalJSON(raw []byte) error {
 	*t = Ticket{
 		ID: string(wire.ID), Title: string(wire.Title), Description: string(wire.Description),
 		Type: strings.ReplaceAll(string(wire.Type), " ", ""), Category: strings.TrimSpace(string(wire.Category)),
-		Subcategory: strings.TrimSpace(string(wire.Subcategory)), Severity: int(wire.Severity), State: string(wire.State),
+		Subcategory: strings.TrimSpace(string(wire.Subcategory)), State: string(wire.State),
 		NextActionOwner: string(wire.NextActionOwner), Created: wire.CreatedDateTime.Time, Resolved: wire.ResolvedDateTime.Time, Notes: wire.Notes,
 		UsersOrDevicesImpacted: (*int)(wire.UsersOrDevicesImpacted), BusinessImpact: (*string)(wire.BusinessImpact), IssueReproduced: wire.IssueReproduced,
 		EndUserSupportEngaged: wire.EndUserSupportEngaged, TroubleshootingSteps: (*string)(wire.TroubleshootingSteps), ReproSteps: (*string)(wire.ReproSteps),
@@ -95,6 +99,11 @@ func (t *Ticket) UnmarshalJSON(raw []byte) error {
 	if wire.Contact != nil {
 		t.Contact = *wire.Contact
 	}
+	var severity number
+	if severity.UnmarshalJSON([]byte(wire.Severity)) != nil {
+		t.severity = string(wire.Severity)
+	}
+	t.Severity = int(severity)
 	return nil
 }
 

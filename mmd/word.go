@@ -12,10 +12,11 @@ type Word struct{ Field, Value string }
 // as they came: a list goes on where a server has learnt a new one.
 func (t Ticket) Unlisted() []Word {
 	out := unlisted(nil, "type", t.Type, "RequestForInformation", "ChangeRequest", "Incident")
-	if t.Severity == 0 {
-		return out
+	severity := t.severity
+	if t.Severity != 0 {
+		severity = strconv.Itoa(t.Severity)
 	}
-	return unlisted(out, "severity", strconv.Itoa(t.Severity), "1", "2", "3", "4")
+	return unlisted(out, "severity", severity, "1", "2", "3", "4")
 }
 
 // Unlisted are the words of a device that the document does not list.

@@ -13,7 +13,9 @@ func TestWordsThatTheDocumentDoesNotListAreKeptAndTold(t *testing.T) {
 	c, _ := client(t, 200, `{"value":[
 		{"id":"1","type":"Change Request","severity":4,"state":"active"},
 		{"id":"2","type":"Problem Report","severity":7,"state":"waiting"},
-		{"id":"3"}]}`)
+		{"id":"3","severity":null},
+		{"id":"4","severity":"Critical"},
+		{"id":"5","severity":"2"}]}`)
 	var told [][]mmd.Word
 	var types []string
 	for ticket, err := range c.Tickets.List(t.Context(), mmd.ListOptions{}) {
@@ -22,10 +24,10 @@ func TestWordsThatTheDocumentDoesNotListAreKeptAndTold(t *testing.T) {
 		}
 		told, types = append(told, ticket.Unlisted()), append(types, ticket.Type+"/"+ticket.State)
 	}
-	if diff := cmp.Diff([][]mmd.Word{nil, {{Field: "type", Value: "ProblemReport"}, {Field: "severity", Value: "7"}}, nil}, told); diff != "" {
+	if diff := cmp.Diff([][]mmd.Word{nil, {{Field: "type", Value: "ProblemReport"}, {Field: "severity", Value: "7"}}, nil, {{Field: "severity", Value: "Critical"}}, nil}, told); diff != "" {
 		t.Errorf("tickets (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"ChangeRequest/active", "ProblemReport/waiting", "/"}, types); diff != "" {
+	if diff := cmp.Diff([]string{"ChangeRequest/active", "ProblemReport/waiting", "/", "/", "/"}, types); diff != "" {
 		t.Errorf("they are not kept (-want +got):\n%s", diff)
 	}
 	c, _ = client(t, 200, `{"value":[{"name":"a","primaryUpdateRing":"Broad","persona":"Kiosk"},{"name":"b","primaryUpdateRing":"Canary","persona":"Guest"}]}`)

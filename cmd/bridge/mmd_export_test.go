@@ -56,7 +56,13 @@ func Unshown() []string {
 		reflect.TypeFor[mmd.Elevation]():        elevationObject(mmd.Elevation{}),
 		reflect.TypeFor[mmd.ElevationDetails](): detailsObject(mmd.ElevationDetails{}, ""),
 	} {
-		if fields.NumField() > len(shown) {
+		exported := 0
+		for field := range fields.Fields() {
+			if field.IsExported() {
+				exported++
+			}
+		}
+		if exported > len(shown) {
 			out = append(out, fields.String())
 		}
 	}
