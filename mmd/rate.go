@@ -32,6 +32,11 @@ func (c *conversation) Do(ctx context.Context, r rest.Request) (rest.Response, e
 		return rest.Response{}, err
 	}
 	out, err := c.rest.Do(ctx, r)
+	if b, waits := errors.AsType[*busy](err); waits {
+		if e, ok := errors.AsType[*rest.Error](err); ok {
+			e.RetryAfter = b.wait // the authority's wish, and it is kept there
+		}
+	}
 	if out.Header.Get("Retry-After") != "" || rest.StatusOf(err) == http.StatusTooManyRequests {
 		c.leave(rest.RetryAfter(err)) // a limit stands on other replies too, and asks for nothing
 	}

@@ -12,16 +12,17 @@ import (
 
 	"bridge/mmd"
 	"bridge/rest"
+	"bridge/simulator"
 )
 
-// busy refuses its first request with a Retry-After, and answers the others.
-type busy struct {
+// throttled refuses its first request with a Retry-After, and answers the others.
+type throttled struct {
 	status int
 	after  string
 	asked  int
 }
 
-func (b *busy) RoundTrip(r *http.Request) (*http.Response, error) {
+func (b *throttled) RoundTrip(r *http.Request) (*http.Response, error) {
 	b.asked++
 	reply := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(`{"value":[]}`)), Request: r}
 	if b.asked == 1 {
@@ -49,7 +50,7 @@ func TestAServiceThatWantsToBeLeftAloneIsLeftAloneByAllParts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				way := &busy{status: tt.status, after: tt.after}
+				way := &throttled{status: tt.status, after: tt.after}
 				c, err := mmd.New(mmd.Config{
 					URL: &url.URL{Scheme: "https", Host: "mmd.test", Path: "/"}, Tenant: tenant, Tokens: &fixed{}, Transport: way, Now: time.Now,
 				})
@@ -81,6 +82,73 @@ func TestAServiceThatWantsToBeLeftAloneIsLeftAloneByAllParts(t *testing.T) {
 				time.Sleep(time.Second)
 				if _, err := c.Tickets.Notes(t.Context(), "MMD-1"); err != nil || way.asked != 2 {
 					t.Errorf("after that: %d requests: %v", way.asked, err)
+				}
+			})
+		})
+	}
+}
+
+func TestAnAuthorityIsNotAskedAgainAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		rule  simulator.Rule
+		quiet time.Duration
+		wait  time.Duration
+	}{
+		{"refused credentials", simulator.Rule{Kind: simulator.Answer, Status: 401, Body: `{"error":"invalid_client"}`}, time.Minute, 0},
+		{"429 for ten minutes", simulator.Rule{Kind: simulator.TooMany, RetryAfter: 600}, 10 * time.Minute, 10 * time.Minute},
+		{"503 for an hour", simulator.Rule{Kind: simulator.Error503, RetryAfter: 3600}, time.Hour, time.Hour},
+		{"500", simulator.Rule{Kind: simulator.Error500}, 0, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				world := simulator.New(simulator.Config{})
+				world.Faults.Keep()
+				tokens, err := mmd.NewApplicationTokens(mmd.Application{
+					Authority: &url.URL{Scheme: "https", Host: "login.test", Path: "/"}, Tenant: simulator.Tenant, ClientID: simulator.ClientID,
+					Secret: simulator.ClientSecret, Scopes: []string{"https://mmd.test/.default"}, HTTP: &http.Client{Transport: world.Transport()},
+				}, time.Now)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c, err := mmd.New(mmd.Config{
+					URL: &url.URL{Scheme: "https", Host: "mmd.test", Path: "/support/odata/v1/"}, Tenant: simulator.Tenant, Tokens: tokens, Transport: world.Transport(), Now: time.Now,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				asked := func() int {
+					n := 0
+					for _, r := range world.Faults.Log() {
+						if strings.HasSuffix(r.Path, "/token") {
+							n++
+						}
+					}
+					return n
+				}
+				call := func() error {
+					for _, err := range c.Tickets.List(t.Context(), mmd.ListOptions{}) {
+						return err
+					}
+					return nil
+				}
+				rule := tt.rule
+				rule.Side, rule.Path, rule.Times = simulator.SideAuthority, "/token", 1
+				world.Faults.Add(rule)
+				if err := call(); err == nil || rest.RetryAfter(err) != tt.wait || rest.OutcomeOf(err) != rest.Refused {
+					t.Fatalf("%v, after %s", err, rest.RetryAfter(err))
+				}
+				if tt.quiet > 0 {
+					time.Sleep(tt.quiet - time.Second)
+					if err := call(); err == nil || tt.wait > 0 && rest.RetryAfter(err) != time.Second || asked() != 1 {
+						t.Errorf("asked %d times: %v, after %s", asked(), err, rest.RetryAfter(err))
+					}
+					time.Sleep(time.Second)
+				}
+				if err := call(); err != nil || asked() != 2 {
+					t.Errorf("afterwards: asked %d times: %v", asked(), err)
 				}
 			})
 		})

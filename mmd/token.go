@@ -2,6 +2,7 @@ package mmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -40,7 +41,7 @@ func NewApplicationTokens(app Application, now func() time.Time) (*ApplicationTo
 	}
 	app.HTTP = direct(app.HTTP)
 	t := &ApplicationTokens{app: app}
-	t.keeper = keeper{one: semaphore.NewWeighted(1), now: now, get: t.acquire, forget: t.renew}
+	t.keeper = keeper{one: semaphore.NewWeighted(1), now: now, get: t.acquire, forget: t.renew, patience: time.Minute}
 	client, err := t.fresh()
 	t.client = client
 	return t, err
@@ -93,8 +94,14 @@ type keeper struct {
 	token   string
 	spent   time.Time
 	refused bool
+	// failed stands until then: the authority refused what the configuration says, or
+	// wants to be left alone.
+	failed error
+	until  time.Time
 
 	now func() time.Time
+	// patience is how long credentials that were refused are not tried again.
+	patience time.Duration
 	// get asks for a token, forget drops what would give the same one again.
 	get    func(ctx context.Context) (token string, expires time.Time, err error)
 	forget func()
@@ -102,35 +109,56 @@ type keeper struct {
 
 // Token gives the token that is in use, or gets one: one caller asks, the others wait.
 func (k *keeper) Token(ctx context.Context) (string, error) {
-	if token := k.current(); token != "" {
-		return token, nil
+	if token, err := k.current(); token != "" || err != nil {
+		return token, err
 	}
 	if err := k.one.Acquire(ctx, 1); err != nil {
 		return "", err
 	}
 	defer k.one.Release(1)
-	if token := k.current(); token != "" {
-		return token, nil // somebody was here before
+	if token, err := k.current(); token != "" || err != nil {
+		return token, err // somebody was here before
 	}
 	if k.drop() {
 		k.forget()
 	}
 	token, expires, err := k.get(ctx)
 	if err != nil {
+		k.fail(err)
 		return "", err
 	}
 	k.keep(token, expires)
 	return token, nil
 }
 
-// current gives the token while it may be used.
-func (k *keeper) current() string {
+// current gives the token while it may be used, or why there is none while that is to
+// be heeded.
+func (k *keeper) current() (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.now().Before(k.spent) {
-		return k.token
+	now := k.now()
+	switch {
+	case k.token != "" && now.Before(k.spent):
+		return k.token, nil
+	case k.failed != nil && now.Before(k.until):
+		if _, waits := errors.AsType[*busy](k.failed); waits {
+			return "", &busy{k.failed, k.until.Sub(now)}
+		}
+		return "", k.failed
 	}
-	return ""
+	return "", nil
+}
+
+// fail remembers a failure after which asking again at once is of no use.
+func (k *keeper) fail(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.failed, k.until = err, time.Time{}
+	if b, waits := errors.AsType[*busy](err); waits {
+		k.until = k.now().Add(b.wait)
+	} else if errors.Is(err, ErrSignIn) {
+		k.until = k.now().Add(k.patience)
+	}
 }
 
 // drop says that the last token was refused, once.
@@ -146,7 +174,7 @@ func (k *keeper) drop() bool {
 func (k *keeper) keep(token string, expires time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.token = token
+	k.token, k.failed = token, nil
 	life := expires.Sub(k.now())
 	k.spent = k.now().Add(max(life-5*time.Minute, life/2))
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,18 @@ const (
 	// maxSaid is how much of an authority's words an error repeats.
 	maxSaid = 400
 )
+
+// maxWait is a century in seconds: a longer wait is none that a clock counts.
+const maxWait = 100 * 365 * 24 * 60 * 60
+
+// busy is an authority that wants to be left alone for a while.
+type busy struct {
+	err  error
+	wait time.Duration
+}
+
+func (b *busy) Error() string { return b.err.Error() }
+func (b *busy) Unwrap() error { return b.err }
 
 // direct is the way to the authority, and to nobody else: what is sent there are
 // credentials, and a redirect would carry them on. Answers are read through a limit,
@@ -73,7 +86,11 @@ func signInError(host, secret string, err error) error {
 		if refused {
 			return fmt.Errorf("sign in at %s: %w (%d)%s", host, ErrSignIn, status, said)
 		}
-		return fmt.Errorf("sign in at %s: the authority answers %d%s", host, status, said)
+		away := fmt.Errorf("sign in at %s: the authority answers %d%s", host, status, said)
+		if seconds, err := strconv.ParseInt(call.Resp.Header.Get("Retry-After"), 10, 64); err == nil && seconds > 0 {
+			return &busy{away, time.Duration(min(seconds, maxWait)) * time.Second}
+		}
+		return away
 	}
 	if _, ok := errors.AsType[msal.InvalidJsonErr](err); ok {
 		return fmt.Errorf("sign in at %s: the authority's answer cannot be read", host)
