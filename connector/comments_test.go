@@ -136,7 +136,7 @@ func TestTheWayInWhichJournalsAreReadStays(t *testing.T) {
 	}
 }
 
-func TestATextInAnotherZoneIsSaidAndNotPassedOn(t *testing.T) {
+func TestAJournalInAnotherZoneIsSaidAndNotPassedOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -206,7 +206,7 @@ func TestALostLedgerThatReadJournalsInAnotherWayIsNotRepeated(t *testing.T) {
 	}
 }
 
-func TestALedgerThatReadsTextAndLostOnlyNotesSendsNoneTwice(t *testing.T) {
+func TestALedgerThatReadsJournalsAsTextAndLostOnlyNotesSendsNoneTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

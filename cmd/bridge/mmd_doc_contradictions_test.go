@@ -44,7 +44,7 @@ func contradictions() []contradiction {
 			"both are read as the first, without the blanks; the first is written",
 			[]string{example + "14", names + "/example_17"},
 		},
-		{"Create ticket", "`Severity Level`, elsewhere a number", "a whole number, 1 to 4", []string{example + "15", example + "19", example + "20"}},
+		{"Create ticket", "`Severity Level`, elsewhere a number", "a whole number, 1 to 4; another word is kept and said", []string{example + "15", example + "19", example + "20", "mmd.TestWordsThatTheDocumentDoesNotListAreKeptAndTold"}},
 		{"Create ticket, Get ticket", "`issueFirstNoticed` is a String, on the object a DateTimeOffset", "RFC 3339, as it was written", []string{example + "15", "main.TestWhatIsWrittenByHandArrives"}},
 		{"Get ticket by ID", "`tickets('{MMD-1465058-R5V8P}')`", "the braces stand for the id; a quote inside one is doubled", []string{example + "20", "mmd.TestAnIdWithAQuoteIsEscaped"}},
 		{"all objects", "times with 0 to 7 digits of a second, `0001-01-01T00:00:00Z`, `null`", "all are read; year 1 and null are never", []string{example + "06", example + "25", "mmd.TestListPages"}},
