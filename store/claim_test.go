@@ -25,7 +25,10 @@ func pairs(t *testing.T, test func(t *testing.T, first, second *store.Ledger, ki
 	t.Run("on PostgreSQL", func(t *testing.T) {
 		t.Parallel()
 		url := pgtest.URL(t)
-		first := open(t, store.Config{URL: url + "&application_name=first", Worker: true, Silence: time.Second})
+		// A name of this test alone: others have workers on the server too.
+		_, name, _ := strings.Cut(url, "search_path=")
+		name, _, _ = strings.Cut(name, "&")
+		first := open(t, store.Config{URL: url + "&application_name=" + name, Worker: true, Silence: time.Second})
 		second := open(t, store.Config{URL: url, Worker: true})
 		test(t, first, second, func() {
 			db, err := sql.Open("pgx", url)
@@ -33,10 +36,9 @@ func pairs(t *testing.T, test func(t *testing.T, first, second *store.Ledger, ki
 				t.Fatal(err)
 			}
 			defer db.Close() //nolint:errcheck // what it did was answered
-			_, schema, _ := strings.Cut(url, "search_path=")
 			var ended int
 			if err := db.QueryRowContext(t.Context(), `SELECT count(pg_terminate_backend(a.pid)) FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid
-				WHERE a.application_name = 'first' AND l.locktype = 'advisory' AND $1 != ''`, schema).Scan(&ended); err != nil || ended == 0 {
+				WHERE a.application_name = $1 AND l.locktype = 'advisory'`, name).Scan(&ended); err != nil || ended == 0 {
 				t.Fatalf("ended %d sessions, %v", ended, err)
 			}
 		})
