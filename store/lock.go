@@ -48,7 +48,11 @@ func takeLock(name, holder string) (*lock, error) {
 	return &lock{f}, nil
 }
 
-func (l *lock) free() error { return l.file.Close() }
+// free gives the lock up at once: a process that is just being started shares the open
+// file for a moment, and the lock with it.
+func (l *lock) free() error {
+	return errors.Join(unix.Flock(int(l.file.Fd()), unix.LOCK_UN), l.file.Close())
+}
 
 func orUnknown(s string) string {
 	if s == "" {
