@@ -19,7 +19,8 @@ type calm struct {
 	// the time of a full scan.
 	above, upTo uint64
 	round       uint32
-	tickets     map[string]sighting
+	// tickets are kept by the hash of their ids: there may be a hundred thousand.
+	tickets map[uint64]sighting
 }
 
 // sighting is how a ticket looked when it was listed last, in which round, and whether
@@ -33,7 +34,7 @@ type sighting struct {
 // begin begins a round.
 func (c *calm) begin(now time.Time, fullScan time.Duration) {
 	if c.tickets == nil {
-		*c = calm{seed: maphash.MakeSeed(), since: now, tickets: map[string]sighting{}}
+		*c = calm{seed: maphash.MakeSeed(), since: now, tickets: map[uint64]sighting{}}
 	}
 	c.round++
 	if c.above = c.upTo; c.above == math.MaxUint64 {
@@ -51,23 +52,28 @@ func (c *calm) begin(now time.Time, fullScan time.Duration) {
 // same takes down that a ticket is listed, and says that it looks as it did when that
 // meant nothing.
 func (c *calm) same(t mmd.Ticket) bool {
-	was, is := c.tickets[t.ID], c.look(t)
+	id := maphash.String(c.seed, t.ID)
+	was, is := c.tickets[id], c.look(t)
 	calm := was.calm && was.look == is && (is <= c.above || is > c.upTo)
-	c.tickets[t.ID] = sighting{is, c.round, calm}
+	c.tickets[id] = sighting{is, c.round, calm}
 	return calm
 }
 
 // set takes down whether what a ticket looks like means nothing.
 func (c *calm) set(id string, calm bool) {
-	if s, known := c.tickets[id]; known {
+	if c.tickets == nil {
+		return // none was listed yet
+	}
+	key := maphash.String(c.seed, id)
+	if s, known := c.tickets[key]; known {
 		s.calm = calm
-		c.tickets[id] = s
+		c.tickets[key] = s
 	}
 }
 
 // listed says that a ticket was listed in this round.
 func (c *calm) listed(id string) bool {
-	s, known := c.tickets[id]
+	s, known := c.tickets[maphash.String(c.seed, id)]
 	return known && s.round == c.round
 }
 
