@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// BenchmarkLinks turns 1,000 incidents into linked tickets with the real binary,
+// BenchmarkLinks turns 5,000 incidents into linked tickets with the real binary,
 // the simulators in another process and TLS between them. Efficiency is calls ×
 // latency ÷ in flight ÷ wall on the busiest side (ITSM: four in flight).
 func BenchmarkLinks(b *testing.B) {
@@ -31,7 +31,7 @@ func BenchmarkLinks(b *testing.B) {
 	}
 }
 
-const incidents = 1000
+const incidents = 5000
 
 func links(b *testing.B, binary string, latency time.Duration) {
 	b.Helper()
