@@ -19,6 +19,9 @@ const (
 	journalText = "text"
 )
 
+// closedJournal is what is wrong where the desk refuses the rows.
+const closedJournal = "the desk refuses sys_journal_field to this user, who needs a right to read it"
+
 // metaJournal is where the ledger keeps in which way journals are read.
 const metaJournal = "journals"
 
@@ -81,7 +84,7 @@ func (p *Poller) comments(ctx context.Context, o observed, report *Report) error
 		}
 	}
 	if h.closed {
-		report.Unread = append(report.Unread, "comments on "+t.name+": the desk refuses sys_journal_field to this user, who needs a right to read it")
+		report.Unread = append(report.Unread, "comments on "+t.name+": "+closedJournal)
 	}
 	o.doubt(h, report)
 	return nil
@@ -147,37 +150,47 @@ func (p *Poller) eitherWay(ctx context.Context, t table, ids []string) (heard, e
 	return texts, p.Ledger.SetMeta(ctx, metaJournal, journalText)
 }
 
-// doubt marks the records whose journal cannot be all, and takes comments out that
-// may have been passed on under another identity: nothing is sent twice by itself.
+// doubt marks the records whose journal cannot be all.
 func (o observed) doubt(h heard, report *Report) {
 	for i := range o.news {
 		rec := &o.news[i]
 		if !slices.Contains(o.ids, rec.ID()) {
 			continue
 		}
-		why := ""
 		story := o.stories[rec.ID()]
-		fresh := rec.Fresh(story)
-		switch failed := h.failed[rec.ID()]; {
-		case failed != "":
-			why = "its comments cannot be read as text: " + failed
-		case rec.Hidden(o.table.journals):
-			why = "it has comments that cannot be read: sys_journal_field is closed to this user, who needs a right to read it"
-		case rec.Mixed(story):
-			why, rec.Comments = "its comments are read in another way than those that were passed on before (journal rows or text): none is passed on", nil
-		case len(fresh) < len(rec.Comments):
-			rec.Comments = fresh
-			why = "comments that are known show another time than before: they are not passed on again"
-		case rec.Lacks(story):
-			why = "its journal did not show all comments that are known; it is read again"
-		}
-		if why != "" || h.closed {
+		rec.Unheard = o.unheard(rec, story, h)
+		switch {
+		case h.closed: // said once for all
 			rec.Unsure = true
-		}
-		if why != "" {
-			report.Unread = append(report.Unread, rec.Number()+": "+why)
+		case rec.Unheard != "":
+			rec.Unsure = true
+			report.Unread = append(report.Unread, rec.Number()+": "+rec.Unheard)
+		case rec.Lacks(story):
+			rec.Unsure = true
+			report.Unread = append(report.Unread, rec.Number()+": its journal did not show all comments that are known; it is read again")
 		}
 	}
+}
+
+// unheard says why comments of a record are not passed on, and takes those out that
+// may have been passed on under another identity: nothing is sent twice by itself.
+func (o observed) unheard(rec *plan.Record, story *plan.Story, h heard) string {
+	fresh := rec.Fresh(story)
+	switch failed := h.failed[rec.ID()]; {
+	case h.closed:
+		return closedJournal
+	case failed != "":
+		return "its comments cannot be read as text: " + failed
+	case rec.Hidden(o.table.journals):
+		return "it has comments that cannot be read: sys_journal_field is closed to this user, who needs a right to read it"
+	case rec.Mixed(story):
+		rec.Comments = nil
+		return "its comments are read in another way than those that were passed on before (journal rows or text): none is passed on"
+	case len(fresh) < len(rec.Comments):
+		rec.Comments = fresh
+		return "comments that are known show another time than before: they are not passed on again"
+	}
+	return ""
 }
 
 // gather takes a list whole.

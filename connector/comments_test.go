@@ -8,6 +8,7 @@ import (
 
 	"bridge/plan"
 	"bridge/simulator/itsm"
+	"bridge/simulator/mmd"
 )
 
 // journals closes or opens sys_journal_field: "", "empty", "refuse".
@@ -127,8 +128,14 @@ func TestTheWayInWhichJournalsAreReadStays(t *testing.T) {
 				}
 				r.once(ticket, "Please help.")
 				r.once(r.ticketOf(other).ID)
+				if unheard := r.linkOf(incident).Unheard; !strings.Contains(unheard, "sys_journal_field") {
+					t.Errorf("the link says %q", unheard)
+				}
 				r.journals("")
 				r.scanned()
+				if unheard := r.linkOf(incident).Unheard; unheard != "" {
+					t.Errorf("the link still says %q", unheard)
+				}
 				r.once(ticket, "Please help.", "Any news?")
 				r.once(r.ticketOf(other).ID, "The printer, too.")
 			})
@@ -231,6 +238,24 @@ func TestALedgerThatReadsJournalsAsTextAndLostOnlyNotesSendsNoneTwice(t *testing
 		}
 		if asked, told := r.says(ticket, "Any news?"), len(r.world.ITSM.Journal(incident, "work_notes")); asked != 1 || told != 1 {
 			t.Errorf("%d notes and %d work notes, want one of each\n%s", asked, told, r.story())
+		}
+	})
+}
+
+func TestATicketWhoseNotesCannotBeReadIsSaidWhileTheyCannot(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.NoNotes = true })
+		r.rest()
+		if notice := r.linkOf(incident).Notice; !strings.Contains(notice, "cannot be read") {
+			t.Errorf("the link says %q", notice)
+		}
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.NoNotes = false })
+		r.scanned()
+		if notice := r.linkOf(incident).Notice; notice != "" {
+			t.Errorf("the link still says %q", notice)
 		}
 	})
 }

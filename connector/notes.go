@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -48,6 +49,9 @@ func (p *Poller) readNotes(ctx context.Context, links []string, _ *Report) error
 	return group.Wait()
 }
 
+// unreadNotes begins the notice of a ticket whose notes cannot be read.
+const unreadNotes = "the notes of ticket "
+
 // notesOf reads the notes of one ticket. A server without the notes endpoint is
 // said on the link, and stops nothing else.
 func (p *Poller) notesOf(ctx context.Context, story plan.Story) error {
@@ -57,8 +61,10 @@ func (p *Poller) notesOf(ctx context.Context, story plan.Story) error {
 	}
 	list, err := p.Tickets.Notes(ctx, story.Link.MMD)
 	if status := statusOf(err); status == 404 || status == 405 {
-		story.Link.Notice = "the notes of ticket " + story.Link.MMD + " cannot be read: the vendor's server answers " + http.StatusText(status)
+		story.Link.Notice = unreadNotes + story.Link.MMD + " cannot be read: the vendor's server answers " + http.StatusText(status)
 		list, err = nil, nil
+	} else if err == nil && strings.HasPrefix(story.Link.Notice, unreadNotes) {
+		story.Link.Notice = ""
 	}
 	if err != nil {
 		return &sideError{err: err}

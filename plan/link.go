@@ -51,6 +51,8 @@ type Link struct {
 	Adopted bool `json:",omitempty"`
 	// Notice is said about the link in status: empty when all is well.
 	Notice string
+	// Unheard says why comments of the record are not passed on; empty: they are.
+	Unheard string `json:",omitempty"`
 	// EndedBy says why the link ended. One that a person ended (ByHand) is not
 	// opened again by anything that is read.
 	EndedBy string `json:",omitempty"`

@@ -22,6 +22,8 @@ type Record struct {
 	Correlated *Ticket
 	// Unsure says that the comments are not all: the record is looked at again.
 	Unsure bool
+	// Unheard says why comments of it are not passed on.
+	Unheard string
 	// TicketOf answers ticket_of(path): the ticket of the newest link of that record.
 	TicketOf map[string]string
 }
@@ -161,6 +163,7 @@ func (p Planner) NewRecord(rule *mapping.TicketRule, why string, rec Record, sto
 		return Promise{}
 	}
 	link := p.newLink(TicketLink, rule.Name, rec, story)
+	link.Unheard = rec.Unheard
 	p.baselines(rule, &link, rec.Row)
 	p.turnOn(&link)
 	op := p.create(rule, link, rec)
@@ -341,8 +344,7 @@ func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record)
 	if link.Rev != rec.Rev() || len(out.Ops) > 0 {
 		p.stir(&link, rec.Seen)
 	}
-	link.Rev = rec.rev()
-	link.Number = rec.Number()
+	link.Rev, link.Number, link.Unheard = rec.rev(), rec.Number(), rec.Unheard
 	out.Links, out.At = []Link{link}, rec.Seen
 	return out
 }

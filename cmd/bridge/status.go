@@ -106,6 +106,9 @@ func linkNeeds(link plan.Link) []need {
 	if link.Notice != "" {
 		out = append(out, need{What: "notice", Number: link.Number, Reason: link.Notice})
 	}
+	if link.Unheard != "" {
+		out = append(out, need{What: "unheard", Number: link.Number, Reason: link.Unheard})
+	}
 	return out
 }
 
