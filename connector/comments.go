@@ -36,8 +36,8 @@ type observed struct {
 // heard is what was read of the journals of some records.
 type heard struct {
 	entries []itsm.Entry
-	// closed says that the desk refused the rows of all of them.
-	closed bool
+	// closed is how the desk refused the rows of all of them.
+	closed error
 	// failed says of a record why its journal cannot be read.
 	failed map[string]string
 }
@@ -67,7 +67,9 @@ func (p *Poller) comments(ctx context.Context, o observed, report *Report) error
 	case journalText:
 		h, err = p.texts(ctx, t, ids)
 	case journalRows:
-		h, err = p.rows(ctx, t, ids)
+		if h, err = p.rows(ctx, t, ids); h.closed != nil && p.FullScan <= 0 {
+			err = &sideError{err: h.closed} // nothing but the next poll would read them again
+		}
 	default:
 		h, err = p.eitherWay(ctx, t, ids)
 	}
@@ -83,7 +85,7 @@ func (p *Poller) comments(ctx context.Context, o observed, report *Report) error
 			news[i].Comments = append(news[i].Comments, comment(entry))
 		}
 	}
-	if h.closed {
+	if h.closed != nil {
 		report.Unread = append(report.Unread, "comments on "+t.name+": "+closedJournal)
 	}
 	o.doubt(h, report)
@@ -94,7 +96,7 @@ func (p *Poller) comments(ctx context.Context, o observed, report *Report) error
 func (p *Poller) rows(ctx context.Context, t table, ids []string) (heard, error) {
 	entries, err := gather(p.Desk.Journal(ctx, ids, t.journals, time.Time{}))
 	if statusOf(err) == http.StatusForbidden {
-		return heard{closed: true}, nil
+		return heard{closed: err}, nil
 	}
 	if err != nil {
 		return heard{}, &sideError{err: err}
@@ -160,7 +162,7 @@ func (o observed) doubt(h heard, report *Report) {
 		story := o.stories[rec.ID()]
 		rec.Unheard = o.unheard(rec, story, h)
 		switch {
-		case h.closed: // said once for all
+		case h.closed != nil: // said once for all
 			rec.Unsure = true
 		case rec.Unheard != "":
 			rec.Unsure = true
@@ -177,7 +179,7 @@ func (o observed) doubt(h heard, report *Report) {
 func (o observed) unheard(rec *plan.Record, story *plan.Story, h heard) string {
 	fresh := rec.Fresh(story)
 	switch failed := h.failed[rec.ID()]; {
-	case h.closed:
+	case h.closed != nil:
 		return closedJournal
 	case failed != "":
 		return "its comments cannot be read as text: " + failed

@@ -259,3 +259,23 @@ func TestATicketWhoseNotesCannotBeReadIsSaidWhileTheyCannot(t *testing.T) {
 		}
 	})
 }
+
+func TestWithoutAFullScanAClosedJournalKeepsItsFeedWaiting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.loop.Poller.FullScan = 0
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Please help.")
+		r.rest()
+		r.journals("refuse")
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Any news?")
+		time.Sleep(2 * time.Minute)
+		if said := r.hears(5); !strings.Contains(said, "403") {
+			t.Errorf("the report says %q", said)
+		}
+		r.journals("")
+		r.rest()
+		r.once(r.ticketOf(incident).ID, "Please help.", "Any news?")
+	})
+}
