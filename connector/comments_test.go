@@ -1,12 +1,14 @@
 package connector_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"bridge/plan"
+	"bridge/simulator"
 	"bridge/simulator/itsm"
 	"bridge/simulator/mmd"
 )
@@ -278,4 +280,50 @@ func TestWithoutAFullScanAClosedJournalKeepsItsFeedWaiting(t *testing.T) {
 		r.rest()
 		r.once(r.ticketOf(incident).ID, "Please help.", "Any news?")
 	})
+}
+
+// Under random faults, while rights on journals come and go, each comment arrives once.
+func TestJournalsThatOpenAndCloseInAStorm(t *testing.T) {
+	t.Parallel()
+	seeds := 24
+	if testing.Short() {
+		seeds = 6
+	}
+	ways := []string{"", "empty", "refuse"}
+	for _, seed := range from(max(number(t, "BRIDGE_SEED"), 1), max(number(t, "BRIDGE_SEEDS"), seeds)) {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRigOn(t, simulator.New(simulator.Config{Seed: seed}))
+				r.settle = 30 * time.Second
+				r.start()
+				for _, user := range r.world.ITSM.Rows("sys_user") { // a text shows names, and rows user names
+					r.world.ITSM.Set("sys_user", user["sys_id"], map[string]string{"name": user["user_name"]})
+				}
+				turn := int(seed)
+				r.journals(ways[turn%3])
+				calm := func() {
+					r.world.Faults.Random(0.06, simulator.ResetAfter, simulator.LostAfter, simulator.Error500After, simulator.Error503, simulator.Truncated, simulator.Partial, simulator.EmptyList)
+					for range 20 {
+						if _, err := r.loop.Cycle(t.Context()); err != nil {
+							t.Fatalf("cycle: %v", err)
+						}
+						time.Sleep(30 * time.Second)
+					}
+					r.byHand()
+					turn += 1 + int(seed/3)%2
+					r.journals(ways[turn%3])
+				}
+				incidents, task := tell(r, calm)
+				r.world.Faults.Clear()
+				r.journals("")
+				for range 3 {
+					time.Sleep(time.Hour)
+					r.byHand()
+					r.rest()
+				}
+				r.exactlyOnce(incidents, task)
+			})
+		})
+	}
 }
