@@ -217,31 +217,45 @@ func TestALostLedgerThatReadJournalsInAnotherWayIsNotRepeated(t *testing.T) {
 
 func TestALedgerThatReadsJournalsAsTextAndLostOnlyNotesSendsNoneTwice(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		r.journals("empty")
-		incident := r.world.Incident(r.users, "Laptop does not start", nil)
-		r.world.ITSM.Comment("incident", incident, "ada.byron", "Please help.")
-		r.rest()
-		time.Sleep(time.Hour)
-		r.rest()
-		backup := copyOf(t, r.ledger)
-		if err := backup.SetMeta(t.Context(), "journals", "text"); err != nil {
-			t.Fatal(err)
-		}
-		ticket := r.ticketOf(incident).ID
-		r.world.ITSM.Comment("incident", incident, "ada.byron", "Any news?")
-		r.world.MMD.AddNote(ticket, "vera@vendor.example", "On it.")
-		r.rest()
-		r.setBack(backup)
-		for range 3 {
-			r.rest()
-			time.Sleep(20 * time.Minute)
-		}
-		if asked, told := r.says(ticket, "Any news?"), len(r.world.ITSM.Journal(incident, "work_notes")); asked != 1 || told != 1 {
-			t.Errorf("%d notes and %d work notes, want one of each\n%s", asked, told, r.story())
-		}
-	})
+	for _, tt := range []struct{ name, before string }{
+		{"it knew that", "Please help."},
+		{"it did not know yet", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.journals("empty")
+				incident := r.world.Incident(r.users, "Laptop does not start", nil)
+				if tt.before != "" {
+					r.world.ITSM.Comment("incident", incident, "ada.byron", tt.before)
+				}
+				r.rest()
+				time.Sleep(time.Hour)
+				r.rest()
+				backup := copyOf(t, r.ledger)
+				way, err := r.ledger.Meta(t.Context(), "journals")
+				if err == nil {
+					err = backup.SetMeta(t.Context(), "journals", way)
+				}
+				if err != nil || (way == "") != (tt.before == "") {
+					t.Fatalf("the way is %q, %v", way, err)
+				}
+				ticket := r.ticketOf(incident).ID
+				r.world.ITSM.Comment("incident", incident, "ada.byron", "Any news?")
+				r.world.MMD.AddNote(ticket, "vera@vendor.example", "On it.")
+				r.rest()
+				r.setBack(backup)
+				for range 3 {
+					r.rest()
+					time.Sleep(20 * time.Minute)
+				}
+				if asked, told := r.says(ticket, "Any news?"), len(r.world.ITSM.Journal(incident, "work_notes")); asked != 1 || told != 1 {
+					t.Errorf("%d notes and %d work notes, want one of each\n%s", asked, told, r.story())
+				}
+			})
+		})
+	}
 }
 
 func TestATicketWhoseNotesCannotBeReadIsSaidWhileTheyCannot(t *testing.T) {

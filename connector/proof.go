@@ -134,7 +134,8 @@ func (f *proof) records(ctx context.Context) error {
 	return nil
 }
 
-// journals reads the journals of records in the way in which this ledger reads them.
+// journals reads the journals of records in the way in which this ledger reads them; one
+// that is undecided may be a copy from before another one decided, and tries both.
 func (f *proof) journals(ctx context.Context, ids, elements []string) ([]itsm.Entry, error) {
 	way, err := f.Ledger.Meta(ctx, metaJournal)
 	if err != nil {
@@ -142,14 +143,18 @@ func (f *proof) journals(ctx context.Context, ids, elements []string) ([]itsm.En
 	}
 	if way != journalText {
 		entries, err := gather(f.Desk.Journal(ctx, ids, elements, f.back()))
-		if errors.Is(err, itsm.ErrAccess) {
-			return nil, nil // it is said where its comments are read
-		}
-		if err != nil {
+		if err != nil && !errors.Is(err, itsm.ErrAccess) { // that is said where comments are read
 			return nil, &sideError{err: err}
 		}
-		return entries, nil
+		if way == journalRows || len(entries) > 0 {
+			return entries, nil
+		}
 	}
+	return f.shown(ctx, elements)
+}
+
+// shown reads the journals of records by what they show as text.
+func (f *proof) shown(ctx context.Context, elements []string) ([]itsm.Entry, error) {
 	of := map[string][]string{}
 	for id, story := range f.stories {
 		of[story.Link.Table] = append(of[story.Link.Table], id)
