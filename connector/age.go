@@ -35,6 +35,16 @@ func aged(ctx context.Context, ledger Ledger) (time.Time, error) {
 	return time.Parse(time.RFC3339Nano, text)
 }
 
+// forgotten reads until when links ended that the ledger has let go of, by any clock.
+func forgotten(ctx context.Context, ledger Ledger) (time.Time, error) {
+	text, err := ledger.Meta(ctx, plan.MetaForgotten)
+	if err != nil || text == "" {
+		return time.Time{}, err
+	}
+	until, err := time.Parse(time.RFC3339Nano, text)
+	return until.Add(skew), err
+}
+
 // prove looks, before anything is sent, whether the two sides show something of ours
 // that the ledger does not know: it was set back then.
 //
@@ -43,6 +53,7 @@ func aged(ctx context.Context, ledger Ledger) (time.Time, error) {
 //	empty      our marks                              ErrLost: relink
 //	not empty  our marks that it knows as sent        it is whole
 //	not empty  a mark that it does not know as sent   it was set back: what is owed is looked for first
+//	any        marks from before links were pruned    nothing: it may have forgotten them
 func (p *Poller) prove(ctx context.Context) error {
 	unfinished, err := p.Ledger.Meta(ctx, metaRelink)
 	if err != nil {
@@ -55,7 +66,11 @@ func (p *Poller) prove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	marks, err := p.marksSince(ctx, newest)
+	pruned, err := forgotten(ctx, p.Ledger)
+	if err != nil {
+		return err
+	}
+	marks, err := p.marksSince(ctx, newest, pruned)
 	if err != nil {
 		return err
 	}
@@ -115,8 +130,9 @@ func (p *Poller) newest(ctx context.Context) (newest time.Time, empty bool, err 
 	return time.Time{}, true, nil
 }
 
-// marksSince lists what carries this bridge's mark, newest first, back to a time.
-func (p *Poller) marksSince(ctx context.Context, since time.Time) (map[string]string, error) {
+// marksSince lists what carries this bridge's mark, newest first, back to a time, and
+// no further than to what was forgotten.
+func (p *Poller) marksSince(ctx context.Context, since, pruned time.Time) (map[string]string, error) {
 	marks := map[string]string{}
 	if !since.IsZero() {
 		since = since.Add(-skew)
@@ -126,7 +142,7 @@ func (p *Poller) marksSince(ctx context.Context, since time.Time) (map[string]st
 			if err != nil {
 				return nil, &sideError{err: fmt.Errorf("look whether the ledger is the newest: %w", err)}
 			}
-			if mark := plan.MarkOf(t.Description); p.Planner.Pair.Owns(mark) {
+			if mark := plan.MarkOf(t.Description); p.Planner.Pair.Owns(mark) && t.Created.After(pruned) {
 				marks[mark] = "ticket " + t.ID
 			}
 			if t.Created.Before(since) {
@@ -139,7 +155,7 @@ func (p *Poller) marksSince(ctx context.Context, since time.Time) (map[string]st
 			if err != nil {
 				return nil, &sideError{err: fmt.Errorf("look whether the ledger is the newest: %w", err)}
 			}
-			if mark := plan.MarkOf(e.PlanOfAction); p.Planner.Pair.Owns(mark) && e.Created.After(since) {
+			if mark := plan.MarkOf(e.PlanOfAction); p.Planner.Pair.Owns(mark) && e.Created.After(since) && e.Created.After(pruned) {
 				marks[mark] = "elevation request " + e.ID
 			}
 		}

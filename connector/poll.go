@@ -57,7 +57,11 @@ func (p *Poller) Poll(ctx context.Context, report *Report) error {
 	if p.Planner.Aged, err = aged(ctx, p.Ledger); err != nil {
 		return fmt.Errorf("read how old the ledger is: %w", err)
 	}
-	if !p.Planner.Aged.Equal(was) {
+	forgot := p.Planner.Forgotten
+	if p.Planner.Forgotten, err = forgotten(ctx, p.Ledger); err != nil {
+		return fmt.Errorf("read what the ledger has forgotten: %w", err)
+	}
+	if !p.Planner.Aged.Equal(was) || !p.Planner.Forgotten.Equal(forgot) {
 		p.calm = calm{}
 	}
 	for _, feed := range p.feeds() {

@@ -222,6 +222,9 @@ func (p *Poller) decide(rec plan.Record, story *plan.Story, report *Report) plan
 		return plan.Promise{}
 	}
 	rule, why, _ := p.Planner.Match(rec.Table, rec.Row)
+	if story == nil && p.Planner.Over(rec) {
+		return plan.Promise{} // closed, quiet and forgotten
+	}
 	if story != nil && story.Link.MMD != "" {
 		if rule == nil || rec.Row["active"].Value == "false" {
 			return plan.Promise{} // closed, and quiet

@@ -112,6 +112,9 @@ func (p *pass) holds(ctx context.Context) error {
 	if p.Planner.Aged, err = aged(ctx, p.Ledger); err != nil {
 		return fmt.Errorf("read how old the ledger is: %w", err)
 	}
+	if p.Planner.Forgotten, err = forgotten(ctx, p.Ledger); err != nil {
+		return fmt.Errorf("read what the ledger has forgotten: %w", err)
+	}
 	lag, err := p.Ledger.Meta(ctx, metaLag)
 	if err != nil {
 		return fmt.Errorf("read the measured lag: %w", err)

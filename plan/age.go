@@ -29,15 +29,19 @@ func (p Planner) old(link *Link, side string) bool {
 // agedMark names the loss that a baseline was taken after.
 func (p Planner) agedMark() string { return p.Aged.UTC().Format(time.RFC3339Nano) }
 
-// Doubted makes what is promised from facts that a lost ledger may have dealt with
-// unknown: it is looked for before it is sent.
+// Doubted makes what is promised from facts that a lost ledger, or a link that was
+// forgotten, may have dealt with unknown: it is looked for before it is sent.
 //
 //	fact                          op        result
 //	written before the loss       promised  unknown: looked for until absence counts
 //	written after it              any       as it is
 //	–                             update    as it is: only what differs is sent
 func (p Planner) Doubted(ops []Op, timing Timing, now time.Time) []Op {
-	if p.Aged.IsZero() {
+	lost := p.Aged
+	if p.Forgotten.After(lost) {
+		lost = p.Forgotten
+	}
+	if lost.IsZero() {
 		return ops
 	}
 	for i := range ops {
@@ -46,11 +50,11 @@ func (p Planner) Doubted(ops []Op, timing Timing, now time.Time) []Op {
 		if fact.IsZero() {
 			fact = op.Promised
 		}
-		if op.State != Promised || op.Attempt > 0 || op.Kind == RecordUpdate || op.Kind == ElevationClose || fact.After(p.Aged) {
+		if op.State != Promised || op.Attempt > 0 || op.Kind == RecordUpdate || op.Kind == ElevationClose || fact.After(lost) {
 			continue
 		}
 		op.State, op.Begun, op.Due, op.Waits = Unknown, fact, now, now.Add(timing.Budget+timing.settle())
-		op.Reason = "a ledger that is lost may have sent it: it is looked for first"
+		op.Reason = "a ledger that is lost, or a link that was forgotten, may have sent it: it is looked for first"
 	}
 	return ops
 }

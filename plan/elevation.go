@@ -52,6 +52,7 @@ func (p Planner) MatchElevation(table string, row mapping.Row) (*mapping.Elevati
 //	too late   any              parked, and said on the task
 //	unproven   any              parked, and said on the task: fail closed
 //	other      any              nothing
+//	approved   so long ago that its elevation may be forgotten: nothing
 func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (Promise, string) {
 	consent, why, at := Approvals(rule, task.Row, task.Approvals, task.Now)
 	if consent == NotAsked || consent == Forbidden {
@@ -59,6 +60,9 @@ func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (
 	}
 	if story != nil && story.Link.MMD != "" && !at.After(story.Link.Linked) {
 		return Promise{}, "had its elevation for the approval that it has"
+	}
+	if story == nil && p.forgot(at) {
+		return Promise{}, "was approved so long ago that its elevation may be forgotten: it needs a new approval"
 	}
 	if task.ParentOwes {
 		return Promise{}, "waits for the ticket of its parent"

@@ -38,6 +38,9 @@ type Planner struct {
 	// Aged is until when this ledger may have forgotten what was done: it was set
 	// back then. Zero: never.
 	Aged time.Time
+	// Forgotten is until when links ended that the ledger has let go of: a record, or an
+	// approval, that is older and has no link may have had one. Zero: never.
+	Forgotten time.Time
 }
 
 // Promise is what one transaction writes: what is owed, what was learnt, and how

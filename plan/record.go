@@ -157,6 +157,9 @@ func (p Planner) Match(table string, row mapping.Row) (rule *mapping.TicketRule,
 //	correlation_id        ticket it names         result
 //	empty                 –                       ticket.create
 //	a ticket's id         carries our mark        adopted: linked, updated, nothing created
+//	a ticket's id         ours, resolved and so   reopened as its rule says: its link ended
+//	                      old that its link may   and was forgotten
+//	                      be forgotten
 //	anything else         –                       held: it is somebody else's
 func (p Planner) NewRecord(rule *mapping.TicketRule, why string, rec Record, story *Story) Promise {
 	if story != nil && story.Link.ByHand {
@@ -170,6 +173,9 @@ func (p Planner) NewRecord(rule *mapping.TicketRule, why string, rec Record, sto
 	op.Why, op.Fact = why, instanceTime(rec.Row["sys_created_on"].Value, rec.Seen)
 	out := Promise{At: rec.Seen}
 	if named := rec.Row["correlation_id"].Value; named != "" && !p.formerly(story, link, named, rec) {
+		if back, is := p.returned(link, rule.TicketFields, rec); story == nil && is {
+			return p.Reopened(rule, why, Story{Link: back}, rec)
+		}
 		if t := rec.Correlated; t != nil && MarkOf(t.Description) == op.Mark {
 			return p.adopt(rule, link, op, rec)
 		}

@@ -14,16 +14,24 @@ type dialect struct {
 	name string
 	// version reads the schema's number, stamp writes it.
 	version, stamp string
+	// size measures the ledger in bytes.
+	size string
 	// numbered says that parameters are $1, $2 … and not ?.
 	numbered bool
 }
 
 func sqlite() dialect {
-	return dialect{name: "sqlite", version: "SELECT user_version FROM pragma_user_version", stamp: "PRAGMA user_version = %d"}
+	return dialect{
+		name: "sqlite", version: "SELECT user_version FROM pragma_user_version", stamp: "PRAGMA user_version = %d",
+		size: "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+	}
 }
 
 func postgres() dialect {
-	return dialect{name: "postgres", version: "SELECT version FROM schema_version", stamp: "UPDATE schema_version SET version = %d", numbered: true}
+	return dialect{
+		name: "postgres", version: "SELECT version FROM schema_version", stamp: "UPDATE schema_version SET version = %d", numbered: true,
+		size: "SELECT COALESCE(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'",
+	}
 }
 
 // bind writes a statement's parameters as the engine names them.

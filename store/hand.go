@@ -106,32 +106,3 @@ func (l *Ledger) byHand(ctx context.Context, key string, states []plan.State, ch
 		return setOp(ctx, tx, op, op.Attempt)
 	})
 }
-
-// Prune empties the bodies of ops that ended before a time: their story stays.
-func (l *Ledger) Prune(ctx context.Context, before time.Time) (int, error) {
-	var old []plan.Op
-	var full query
-	full.and("ended > 0 AND ended < ?", micros(before))
-	full.and(`doc LIKE '%"Body":{%'`)
-	for op, err := range l.opsWhere(ctx, full) {
-		if err != nil {
-			return 0, err
-		}
-		old = append(old, op)
-	}
-	for some := range slices.Chunk(old, many) {
-		err := l.change(ctx, func(ctx context.Context, tx tx) error {
-			for _, op := range some {
-				op.Body, op.Basis.Record, op.Basis.Ticket, op.Basis.TicketOf = nil, nil, nil, nil
-				if err := setOp(ctx, tx, op, op.Attempt); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return 0, err
-		}
-	}
-	return len(old), nil
-}

@@ -379,28 +379,6 @@ func TestManyWriteAtOnceAndEachGetsItsOwnAnswer(t *testing.T) {
 	})
 }
 
-func TestPruneEmptiesBodiesAndKeepsTheStory(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, l *store.Ledger) {
-		link := aLink(1)
-		old, owed := aCreate(link), aCreate(link)
-		old.State, old.Ended = plan.Done, noon
-		owed.Key = "ticket.note/r/1"
-		promise(t, l, plan.Promise{Links: []plan.Link{link}, Ops: []plan.Op{old, owed}})
-		for want := 1; want >= 0; want-- {
-			if n, err := l.Prune(t.Context(), noon.Add(time.Hour)); err != nil || n != want {
-				t.Errorf("pruned %d, %v; want %d", n, err, want)
-			}
-		}
-		if got := theOp(t, l, old.Key); len(got.Body) != 0 && string(got.Body) != "null" || got.Basis.Record != nil || got.Why != "matches" {
-			t.Errorf("op %+v", got)
-		}
-		if got := theOp(t, l, owed.Key); len(got.Body) == 0 {
-			t.Error("the body of what is owed is gone")
-		}
-	})
-}
-
 func BenchmarkBeginAndSettle(b *testing.B) {
 	l, err := store.Open(b.Context(), store.Config{URL: "sqlite:ledger.db", Dir: b.TempDir(), Worker: true})
 	if err != nil {

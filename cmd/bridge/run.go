@@ -78,6 +78,7 @@ func (a *app) runOnce(ctx context.Context, b *bridge) error {
 		a.tell("%s\n", why)
 	}
 	a.tellUnmapped(report)
+	a.prune(ctx, b)
 	if sent := report.Sent(); sent > 0 {
 		a.tell("%d writes in %s\n", sent, report.LastSettle.Sub(report.FirstSend).Round(time.Millisecond))
 	}
@@ -107,7 +108,6 @@ func (a *app) serve(ctx context.Context, b *bridge) error {
 	}
 	defer served.close()
 	a.tell("bridge runs: %s and %s, every %s\n", b.config.ITSM.URL.Host, b.config.MMD.URL.Host, b.config.Poll.Interval)
-	var pruned time.Time
 	return b.loop.Run(ctx, b.config.Poll.Interval, func(report connector.Report, err error) {
 		well.beat()
 		if err != nil && ctx.Err() == nil {
@@ -117,10 +117,7 @@ func (a *app) serve(ctx context.Context, b *bridge) error {
 			a.tell("%s is held: %s\n", holds(hold), hold.Reason)
 		}
 		a.tellUnmapped(report)
-		if now := a.now(); now.Sub(pruned) > time.Hour {
-			pruned = now
-			a.prune(ctx, b)
-		}
+		a.prune(ctx, b)
 	})
 }
 
@@ -129,13 +126,6 @@ func (a *app) serve(ctx context.Context, b *bridge) error {
 func (a *app) tellUnmapped(report connector.Report) {
 	for _, text := range slices.Sorted(maps.Keys(report.Unmapped)) {
 		a.tell("%s, %d×\n", text, report.Unmapped[text])
-	}
-}
-
-// prune empties what is older than it may be kept.
-func (a *app) prune(ctx context.Context, b *bridge) {
-	if _, err := b.ledger.Prune(ctx, a.now().Add(-b.config.Retention.Bodies)); err != nil && ctx.Err() == nil {
-		a.tell("prune the ledger: %v\n", err)
 	}
 }
 

@@ -20,6 +20,10 @@ type standing struct {
 	Counts plan.Counts `json:"counts"`
 	Needs  []need      `json:"needs_you"`
 	Holds  []plan.Hold `json:"holds"`
+	// Forgotten is until when links ended that the ledger has let go of (retention.links).
+	Forgotten time.Time `json:"forgotten_until,omitzero"`
+	// Bytes is how large the ledger is.
+	Bytes int64 `json:"bytes"`
 	// Next is when something is due next.
 	Next time.Time `json:"next,omitzero"`
 }
@@ -74,6 +78,18 @@ func (a *app) standing(ctx context.Context, ledger *store.Ledger) (standing, err
 	}
 	if s.Next, err = ledger.NextDue(ctx); err != nil {
 		return s, err
+	}
+	if s.Bytes, err = ledger.Size(ctx); err != nil {
+		return s, err
+	}
+	until, err := ledger.Meta(ctx, plan.MetaForgotten)
+	if err != nil {
+		return s, err
+	}
+	if until != "" {
+		if s.Forgotten, err = time.Parse(time.RFC3339Nano, until); err != nil {
+			return s, fmt.Errorf("read what the ledger has forgotten: %w", err)
+		}
 	}
 	numbers := map[string]string{}
 	for link, err := range ledger.Links(ctx, plan.LinkQuery{Open: true}) {
@@ -146,7 +162,11 @@ func holds(h plan.Hold) string {
 
 func (a *app) printStanding(s standing) {
 	c := s.Counts
-	a.say("links  %d open · %d ended\n", c.LinksOpen, c.LinksEnded)
+	a.say("links  %d open · %d ended", c.LinksOpen, c.LinksEnded)
+	if !s.Forgotten.IsZero() {
+		a.say(" · those that ended by %s are forgotten", s.Forgotten.UTC().Format(time.DateOnly))
+	}
+	a.say("\n")
 	a.say("owed   %d · due now %d · waiting %d · unknown %d · parked %d · in doubt %d", c.Owed, c.Due, c.Waiting, c.Unknown, c.Parked, c.Doubt)
 	if !s.Next.IsZero() {
 		a.say(" · next %s", s.Next.UTC().Format(time.TimeOnly))
