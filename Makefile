@@ -1,4 +1,4 @@
-# fmt lint test build bench simulate mutants crash demo: what each does is the comment in front of it.
+# fmt lint test build bench simulate mutants crash soak demo: what each does is the comment in front of it.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -15,7 +15,7 @@ BENCH    ?= .
 SEEDS    ?= 1000
 SEED     ?= $(shell date +%s)
 
-.PHONY: build test vet unit race fuzz left-out lint fmt bench simulate mutants crash demo clean
+.PHONY: build test vet unit race fuzz left-out lint fmt bench simulate mutants crash soak demo clean
 
 # One static binary, the same bytes from the same source.
 build:
@@ -87,6 +87,10 @@ mutants:
 # Kills the real binary a hundred times over 200 incidents, on SQLite and as three replicas on PostgreSQL.
 crash:
 	CGO_ENABLED=0 BRIDGE_CRASH=1 go test ./cmd/bridge -run KilledForReal -v -timeout 20m
+
+# A working week under virtual time: expiries, outages, restarts, and a ledger that stays as large as it is.
+soak:
+	CGO_ENABLED=0 BRIDGE_SOAK=1 go test ./connector -run TestSoak -v -timeout 30m
 
 demo:
 	CGO_ENABLED=0 go run ./cmd/bridge demo
