@@ -1,4 +1,4 @@
-# fmt lint test build bench simulate mutants crash soak demo: what each does is the comment in front of it.
+# fmt lint test build bench simulate mutants crash soak network peers demo: what each does is the comment in front of it.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -9,13 +9,15 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LINT     := v2.15.0
 TOOLS    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bridge-tools
 LINTER   := $(TOOLS)/golangci-lint-$(LINT)/golangci-lint
+PROXY    := v2.5.0
+TOXIPROXY := $(TOOLS)/toxiproxy-$(PROXY)/server
 FUZZTIME ?= 5s
 BENCH    ?= .
 
 SEEDS    ?= 1000
 SEED     ?= $(shell date +%s)
 
-.PHONY: build test vet unit race fuzz left-out lint fmt bench simulate mutants crash soak demo clean
+.PHONY: build test vet unit race fuzz left-out lint fmt bench simulate mutants crash soak network toxiproxy peers demo clean
 
 # One static binary, the same bytes from the same source.
 build:
@@ -49,7 +51,7 @@ fuzz:
 		done; \
 	done
 
-# Says which tests this machine could not run. BRIDGE_REQUIRE=postgres,race,browser,npm makes them failures.
+# Says which tests this machine could not run. BRIDGE_REQUIRE=postgres,race,browser,npm,network makes them failures.
 left-out:
 	@if grep -rlqs BRIDGE_TEST_POSTGRES --include='*.go' . && [[ -z "$${BRIDGE_TEST_POSTGRES:-}" ]] && ! command -v postgres >/dev/null && ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then \
 		echo "left out: the ledger on PostgreSQL (no postgres here; apt-get install postgresql, or set BRIDGE_TEST_POSTGRES)"; fi
@@ -57,6 +59,8 @@ left-out:
 		echo "left out: the console in a browser (no chromium here; apt-get install chromium)"; fi
 	@if [[ -d simulator/peers ]] && { ! command -v node || ! command -v npm; } >/dev/null; then \
 		echo "left out: the simulators under clients from npm (no node or npm here; apt-get install nodejs npm)"; fi
+	@if [[ -z "$${BRIDGE_TOXIPROXY:-}" ]]; then \
+		echo "left out: a network that fails (BRIDGE_TOXIPROXY names no binary; make network builds one)"; fi
 	@if ! command -v "$$(go env CC)" >/dev/null; then \
 		echo "left out: the race detector (no C compiler here)"; fi
 
@@ -87,6 +91,22 @@ mutants:
 # Kills the real binary a hundred times over 200 incidents, on SQLite and as three replicas on PostgreSQL.
 crash:
 	CGO_ENABLED=0 BRIDGE_CRASH=1 go test ./cmd/bridge -run KilledForReal -v -timeout 20m
+
+# Puts a proxy that cuts, delays, truncates and refuses between the real binary and both sides, over 200 incidents.
+network: $(TOXIPROXY)
+	CGO_ENABLED=0 BRIDGE_NETWORK=1 BRIDGE_TOXIPROXY=$(TOXIPROXY) go test ./cmd/bridge -run TheNetworkForReal -v -timeout 20m
+
+toxiproxy: $(TOXIPROXY)
+	@echo $(TOXIPROXY)
+
+# The proxy is built like the linter.
+$(TOXIPROXY):
+	mkdir -p $(@D)
+	GOBIN=$(@D) GOFLAGS= CGO_ENABLED=0 go install github.com/Shopify/toxiproxy/v2/cmd/server@$(PROXY)
+
+# The same job by the bridge and as a Node-RED flow, with a kill in mid-run. Needs node and npm.
+peers:
+	CGO_ENABLED=0 BRIDGE_PEERS=1 go test ./cmd/bridge -run BesideAFlow -v -timeout 20m
 
 # A working week under virtual time: expiries, outages, restarts, and a ledger that stays as large as it is.
 soak:
