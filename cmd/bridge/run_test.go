@@ -21,6 +21,7 @@ type stage struct {
 	world  *simulator.World
 	users  simulator.Users
 	config string
+	url    string
 	env    map[string]string
 }
 
@@ -39,6 +40,7 @@ func newStageIn(t *testing.T, cfg simulator.Config) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.url = running.URL
 	t.Cleanup(func() { _ = running.Close() })
 	rules, err := filepath.Abs("../../mappings.yaml")
 	if err != nil {
