@@ -189,3 +189,25 @@ func TestAStateThatWasDecidedLongAgoDoesNotOverwriteAPersonsNewerOne(t *testing.
 		}
 	})
 }
+
+func TestAListThatEndsBeforeItsCountIsNotRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.page = 2
+		r.start()
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		for _, text := range []string{"One.", "Two.", "Three."} {
+			r.world.ITSM.Comment("incident", incident, "ada.byron", text)
+		}
+		r.world.Faults.Add(simulator.Rule{Path: "sys_journal_field", Kind: simulator.EmptyList, Nth: 2})
+		rows := 0
+		for _, err := range r.loop.Poller.Desk.Journal(t.Context(), []string{incident}, []string{"comments"}, time.Time{}) {
+			if err != nil {
+				return
+			}
+			rows++
+		}
+		t.Errorf("a list of 3 rows ended after %d, and nobody says so", rows)
+	})
+}

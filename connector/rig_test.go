@@ -35,6 +35,8 @@ type rig struct {
 	way     func(http.RoundTripper) http.RoundTripper
 	creates int
 	settle  time.Duration
+	// page is how many rows the desk is asked for at once; 0: as many as it gives.
+	page int
 }
 
 func newRig(t *testing.T) *rig {
@@ -87,7 +89,7 @@ func (r *rig) start() {
 		r.Fatal(err)
 	}
 	desk, err := itsm.New(itsm.Config{
-		URL: link("https://itsm.test"), Auth: itsm.Auth{Type: "basic", Username: simulator.Username, Password: simulator.Password}, Transport: way, Now: time.Now,
+		URL: link("https://itsm.test"), Auth: itsm.Auth{Type: "basic", Username: simulator.Username, Password: simulator.Password}, Transport: way, Page: r.page, Now: time.Now,
 	})
 	if err != nil {
 		r.Fatal(err)

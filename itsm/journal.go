@@ -2,9 +2,13 @@ package itsm
 
 import (
 	"context"
+	"fmt"
 	"iter"
+	"net/http"
 	"slices"
 	"time"
+
+	"bridge/rest"
 )
 
 // Entry is one entry of a journal. Of rows, ID is the sys_id and By the user name; of
@@ -96,11 +100,16 @@ func (c *Client) byOffset(first error, next func(offset int) (page, error)) iter
 			yield(nil, first)
 			return
 		}
-		seen := map[string]bool{}
+		seen, told := map[string]bool{}, -1
 		for offset := 0; ; offset += c.page {
 			got, err := next(offset)
 			if err != nil {
 				yield(nil, err)
+				return
+			}
+			told = max(told, got.total)
+			if got.total < 0 && len(got.rows) == 0 && offset < told {
+				yield(nil, unsure(rest.Request{Method: http.MethodGet, Name: "table"}, fmt.Errorf("the list ends at row %d, and had %d", offset, told)))
 				return
 			}
 			before := len(seen)
