@@ -13,6 +13,7 @@ import (
 
 	"bridge/mapping"
 	"bridge/plan"
+	"bridge/simulator"
 	"bridge/simulator/itsm"
 )
 
@@ -277,6 +278,23 @@ func TestARuleThatAPolicyRefusesAgainAndAgainIsHeld(t *testing.T) {
 		}
 		if c := r.counts(); c.Parked < 3 || c.Parked > 6 {
 			t.Errorf("%+v\n%s", c, r.story())
+		}
+	})
+}
+
+func TestACommentOfTheMoveIsPassedOnWhenItsJournalShowsLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Before.")
+		r.rest()
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "With the move.")
+		r.world.ITSM.Set("incident", incident, map[string]string{"assignment_group": ""})
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Path: "sys_journal_field", Kind: simulator.EmptyList})
+		r.rest()
+		if told := r.told(r.ticketOf(incident).ID); !slices.Contains(told, "With the move.") {
+			t.Errorf("the ticket was told %q", told)
 		}
 	})
 }

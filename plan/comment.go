@@ -37,7 +37,8 @@ func (p Planner) tell(link *Link, field string, rec Record) (Op, bool) {
 }
 
 // comments promises a note for each comment that was not seen before and is not
-// the bridge's own. Without send they are only written down as seen.
+// the bridge's own. Without send they are only written down as seen, but for those of
+// the move by which the record left.
 func (p Planner) comments(rule *mapping.TicketRule, story Story, rec Record, send bool) Promise {
 	seen := p.seen(story, ITSM, RecordNote)
 	var out Promise
@@ -58,7 +59,7 @@ func (p Planner) comments(rule *mapping.TicketRule, story Story, rec Record, sen
 		}}
 		ok, why := rule.SendNote(in)
 		before := !rule.History && c.At.Before(story.Link.Created)
-		if !ok || !send || before {
+		if !ok || !send && !ofMove(story.Link, c) || before {
 			continue
 		}
 		if why == "" {
@@ -74,6 +75,10 @@ func (p Planner) comments(rule *mapping.TicketRule, story Story, rec Record, sen
 	}
 	return out
 }
+
+// ofMove says that a comment was there when its record was seen to leave, and is read
+// only now: the journal did not show all of it then.
+func ofMove(link Link, c Comment) bool { return !link.Left.IsZero() && !c.At.After(link.Left) }
 
 func (p Planner) ticketNote(link Link, item, part string, now time.Time) Op {
 	return Op{
