@@ -325,3 +325,84 @@ func TestALostLedgerIsRelinkedWithWhatIsClosedAndReassigned(t *testing.T) {
 		}
 	})
 }
+
+func TestARelinkThatWasInterruptedIsRunAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		r.lose()
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Path: "elevationRequests", Kind: simulator.HTML, Times: -1})
+		if _, err := r.loop.Poller.Relink(t.Context()); err == nil {
+			t.Fatal("a relink that cannot read the elevation requests is finished")
+		}
+		r.world.Faults.Clear()
+		found, err := r.loop.Poller.Relink(t.Context())
+		if err != nil || found.Tickets != 1 {
+			t.Fatalf("%+v, %v", found, err)
+		}
+		r.rest()
+		r.ticketOf(incident)
+	})
+}
+
+func TestARelinkTakesTheTicketThatTheRecordNamesAndCallsTheOtherATwin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		older := r.ticketOf(incident)
+		time.Sleep(time.Minute)
+		newer := r.world.MMD.AddTicket("Its twin", older.Description)
+		r.world.ITSM.Set("incident", incident, map[string]string{"correlation_id": newer})
+		r.lose()
+		if _, err := r.loop.Poller.Relink(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if link := r.linkOf(incident); link.MMD != newer || !slices.Equal(link.Twins, []string{older.ID}) {
+			t.Errorf("linked with %s (the record names %s), twins %q", link.MMD, newer, link.Twins)
+		}
+	})
+}
+
+func TestALedgerThatWasSetBackOpensNoElevationAgainAndSaysNothingTwice(t *testing.T) {
+	t.Parallel()
+	for _, closed := range []bool{false, true} {
+		t.Run(fmt.Sprintf("closed: %t", closed), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				// What is read a moment after the loss was noticed is no younger fact.
+				r := newRigOn(t, simulator.New(simulator.Config{Latency: 100 * time.Millisecond}))
+				r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit = 5 })
+				r.world.Incident(r.users, "Known to both", nil)
+				task, item := r.world.Task(r.users, "")
+				r.rest()
+				backup := copyOf(t, r.ledger)
+				r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+				r.rest()
+				if closed {
+					backup.Close() //nolint:errcheck // another one is taken
+					backup = copyOf(t, r.ledger)
+					r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3", "close_notes": "Done."})
+					r.world.Incident(r.users, "The older copy does not know it", nil)
+					r.rest()
+				}
+				r.setBack(backup)
+				r.rest()
+				time.Sleep(time.Hour)
+				r.rest()
+				if n := len(r.world.MMD.Elevations()); n != 1 {
+					t.Errorf("%d elevation requests\n%s", n, r.story())
+				}
+				said := map[string]int{}
+				for _, text := range r.said(task) {
+					if said[text]++; said[text] > 1 {
+						t.Errorf("said again: %s", text)
+					}
+				}
+			})
+		})
+	}
+}

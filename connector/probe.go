@@ -36,8 +36,8 @@ func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
 			for i := range follow.Ops {
 				follow.Ops[i].Fact = op.Fact
 			}
-			follow.Ops = p.Planner.Doubted(follow.Ops, p.timing, look.At)
 		}
+		follow.Ops = p.Planner.Doubted(follow.Ops, p.timing, look.At)
 	}
 	p.Log.LogAttrs(ctx, slog.LevelInfo, "looked for a write whose outcome is unknown", slog.String("op", op.Key),
 		slog.String("number", story.Link.Number), slog.Bool("found", look.Found), slog.String("state", string(after.State)), slog.String("reason", after.Reason))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -153,15 +154,31 @@ func (r *relinking) records(ctx context.Context, source *mapping.Source, ruleOf 
 			for _, rec := range records {
 				r.link(ctx, plan.Record{Table: source.Table, Row: row(rec), Seen: r.Now()}, ruleOf, &promise)
 			}
-			if promise.Empty() {
-				continue
-			}
-			if _, err := r.Ledger.Promise(ctx, promise); err != nil {
+			if err := r.write(ctx, promise); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// write writes links down, also over those of a relink that was interrupted.
+func (r *relinking) write(ctx context.Context, promise plan.Promise) error {
+	if promise.Empty() {
+		return nil
+	}
+	at := map[string]int{}
+	for i, link := range promise.Links {
+		at[link.ID] = i
+	}
+	for link, err := range r.Ledger.Links(ctx, plan.LinkQuery{IDs: slices.Sorted(maps.Keys(at))}) {
+		if err != nil {
+			return fmt.Errorf("read what an earlier relink made: %w", err)
+		}
+		promise.Links[at[link.ID]].Version = link.Version
+	}
+	_, err := r.Ledger.Promise(ctx, promise)
+	return err
 }
 
 // link links one record to the objects that carry its mark.

@@ -356,6 +356,7 @@ func (p *pass) settle(ctx context.Context, link plan.Link, op plan.Op, r result)
 	}
 	if after.State == plan.Done || after.State == plan.Parked {
 		follow = p.follow(link, after, r)
+		follow.Ops = p.Planner.Doubted(follow.Ops, p.timing, r.reply.At)
 	}
 	added, err := p.Ledger.Settle(context.WithoutCancel(ctx), after, follow)
 	if err != nil {

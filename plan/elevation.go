@@ -74,7 +74,8 @@ func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (
 	}
 	out := Promise{Links: []Link{link}, Ops: []Op{op}, At: task.Seen}
 	if op.State == Parked {
-		out.Ops = append(out.Ops, p.report(rule.Report, link, "parked", "No elevation request was opened: "+op.Reason, task.Seen)...)
+		said := p.report(rule.Report, link, "parked", "No elevation request was opened: "+op.Reason, task.Seen)
+		out.Ops = append(out.Ops, since(said, op.Fact)...)
 	}
 	return out, why
 }
@@ -213,9 +214,19 @@ func (p Planner) Closed(rule *mapping.ElevationRule, link Link, how string, now 
 	link.Ended, link.Moved, link.Notice = now, now, ""
 	out := Promise{Links: []Link{link}, At: now}
 	if link.Left.IsZero() { // else there is no task to say it on
-		out.Ops = p.report(rule.Report, link, "closed", fmt.Sprintf("Elevation request %s was closed: %s", link.MMD, how), now)
+		said := p.report(rule.Report, link, "closed", fmt.Sprintf("Elevation request %s was closed: %s", link.MMD, how), now)
+		out.Ops = since(said, link.Created)
 	}
 	return out
+}
+
+// since dates reports by what they are about: a ledger that is lost may have made them
+// from then on.
+func since(reports []Op, fact time.Time) []Op {
+	for i := range reports {
+		reports[i].Fact = fact
+	}
+	return reports
 }
 
 func orElse(s, otherwise string) string {

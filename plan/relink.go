@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,7 +55,7 @@ type Found struct {
 //
 //	objects of a generation  result
 //	one                      the generation's ticket
-//	more                     the oldest is it, the others are twins
+//	more                     the one that the record names is it, else the oldest; the others are twins
 func (p Planner) Relinked(kind LinkKind, rule *mapping.Source, rec Record, found []Found, now time.Time) Promise {
 	link := p.newLink(kind, rule.Name, rec, nil)
 	create := TicketCreate
@@ -64,6 +65,16 @@ func (p Planner) Relinked(kind LinkKind, rule *mapping.Source, rec Record, found
 	out := Promise{At: now}
 	done := map[int]bool{}
 	link.Generation = 0
+	named := rec.Row["correlation_id"].Value
+	slices.SortStableFunc(found, func(a, b Found) int {
+		switch {
+		case a.ID == named && b.ID != named:
+			return -1
+		case a.ID != named && b.ID == named:
+			return 1
+		}
+		return 0
+	})
 	for _, f := range found {
 		if done[f.Generation] {
 			link.Twins = append(link.Twins, f.ID)
