@@ -171,3 +171,20 @@ func restored(t *testing.T, seed int64) {
 		t.Errorf("%d tickets, want 4\n%s", n, r.story())
 	}
 }
+
+func TestAWorkerThatWasFrozenAfterABeginSendsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		cold := &frost{in: 1, now: func() { time.Sleep(10 * time.Minute) }}
+		r.wrap = func(l connector.Ledger) connector.Ledger { return chilledLedger{l, cold} }
+		r.start()
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.cycle()
+		if n := len(r.world.MMD.Tickets()); n != 0 {
+			t.Errorf("%d tickets were opened ten minutes after their begin: others may have looked for them meanwhile", n)
+		}
+		r.rest()
+		r.ticketOf(incident)
+	})
+}
