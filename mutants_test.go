@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,11 +17,14 @@ import (
 // mutant takes one rule of the protocol away: a text of a file is replaced.
 type mutant struct {
 	name, rule, file, folder, tests, was, is string
+	// seeds is within how many seeds the simulation has to find it; 0: it is not asked to.
+	seeds int
 }
 
 // TestEachRuleOfTheProtocolIsProven takes rules away, one at a time, and wants the
-// tests to find it. BRIDGE_MUTANTS=all tries every one and writes the table in
-// docs/protocol.md; else three are tried in turn, by the day.
+// tests to find it, and the simulation too. BRIDGE_MUTANTS=all tries every one and
+// writes the table in docs/protocol.md, any other text those whose names hold it; else
+// three are tried in turn, by the day.
 func TestEachRuleOfTheProtocolIsProven(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out of the short form: it builds the tests anew for each rule")
@@ -28,23 +33,26 @@ func TestEachRuleOfTheProtocolIsProven(t *testing.T) {
 	if len(all) < 12 {
 		t.Fatalf("only %d mutants", len(all))
 	}
-	some := all
-	if os.Getenv("BRIDGE_MUTANTS") != "all" {
-		day := time.Now().YearDay() * 3
-		some = nil
-		for i := range 3 {
-			some = append(some, all[(day+i)%len(all)])
-		}
-	}
+	which := os.Getenv("BRIDGE_MUTANTS")
+	day := time.Now().YearDay() * 3
+	played := 0
 	var table strings.Builder
-	table.WriteString("| rule | taken away in | found by |\n|---|---|---|\n")
-	for _, m := range some {
+	table.WriteString("| rule | taken away in | found by | seeds until the simulation finds it |\n|---|---|---|---|\n")
+	for i, m := range all {
+		turn := (i-day%len(all)+len(all))%len(all) < 3
+		if which == "" && !turn || which != "" && which != "all" && !strings.Contains(m.name, which) {
+			continue
+		}
+		played++
 		t.Run(m.name, func(t *testing.T) {
-			found := m.found(t)
-			fmt.Fprintf(&table, "| %s | `%s` | %s |\n", m.rule, m.file, strings.ReplaceAll(found, "_", " "))
+			found, seeds := m.found(t), m.simulated(t)
+			fmt.Fprintf(&table, "| %s | `%s` | %s | %s |\n", m.rule, m.file, strings.ReplaceAll(found, "_", " "), seeds)
 		})
 	}
-	if len(some) == len(all) && !t.Failed() {
+	if played == 0 {
+		t.Fatalf("no mutant is called %q", which)
+	}
+	if which == "all" && !t.Failed() {
 		writeTable(t, table.String())
 	}
 }
@@ -73,6 +81,10 @@ func mutants(t *testing.T) []mutant {
 				m.file = value
 			case "run":
 				m.folder, m.tests, _ = strings.Cut(value, " -run ")
+			case "seeds":
+				if m.seeds, err = strconv.Atoi(value); err != nil {
+					t.Fatalf("%s: %v", file, err)
+				}
 			}
 		}
 		if !ok1 || !ok2 || m.rule == "" || m.file == "" || m.folder == "" {
@@ -83,9 +95,9 @@ func mutants(t *testing.T) []mutant {
 	return out
 }
 
-// found builds the tests with the rule taken away and gives the first that fails. A
-// patch that does not apply, or does not compile, is no proof of anything.
-func (m mutant) found(t *testing.T) string {
+// build compiles the tests of a folder with the rule taken away. A patch that does not
+// apply, or does not compile, is no proof of anything.
+func (m mutant) build(t *testing.T, folder string) (binary string) {
 	t.Helper()
 	src, err := os.ReadFile(m.file)
 	if err != nil {
@@ -109,12 +121,45 @@ func (m mutant) found(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	binary := filepath.Join(dir, "tests")
-	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, m.folder).CombinedOutput(); err != nil {
+	binary = filepath.Join(dir, "tests")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, folder)
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("it does not compile: %v\n%s", err, out)
 	}
+	return binary
+}
+
+// simulated plays the simulation without the rule, and gives the first seed that fails.
+func (m mutant) simulated(t *testing.T) string {
+	t.Helper()
+	if m.seeds == 0 {
+		return "– (found by its own test alone)"
+	}
+	run := exec.CommandContext(t.Context(), m.build(t, "./connector"), "-test.failfast", "-test.timeout=10m", "-test.run", "^TestSimulation$")
+	run.Dir = "connector"
+	run.Env = append(os.Environ(), "BRIDGE_SEED=1", "BRIDGE_SEEDS="+strconv.Itoa(m.seeds), "BRIDGE_SIMULATE=")
+	out, err := run.CombinedOutput()
+	if err == nil {
+		t.Fatalf("the simulation does not miss the rule in %d seeds: %s", m.seeds, m.rule)
+	}
+	first := m.seeds + 1
+	for _, found := range regexp.MustCompile(`--- FAIL: \S+/seed_(\d+)`).FindAllStringSubmatch(string(out), -1) {
+		if seed, err := strconv.Atoi(found[1]); err == nil {
+			first = min(first, seed)
+		}
+	}
+	if first > m.seeds {
+		t.Fatalf("it failed without a seed that failed: %v\n%s", err, out)
+	}
+	return strconv.Itoa(first)
+}
+
+// found gives the first test that fails without the rule.
+func (m mutant) found(t *testing.T) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	binary := m.build(t, m.folder)
 	args := []string{"-test.failfast", "-test.timeout=4m"}
 	if m.tests != "" {
 		args = append(args, "-test.run", m.tests)

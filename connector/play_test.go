@@ -136,6 +136,11 @@ func schedule(dice *rand.Rand) []*scene {
 	table := happenings()
 	var out []*scene
 	for _, i := range dice.Perm(len(table))[:3+dice.IntN(4)] {
+		// A newborn ledger that is shown empty lists takes itself for a new one, and sends again: no
+		// bridge can tell, until its vendor shows something. Both together are left out.
+		if table[i].name == "the ledger is lost" && named(out, "lists are empty") || table[i].name == "lists are empty" && named(out, "the ledger is lost") {
+			continue
+		}
 		// More often early: that is when things are created.
 		s := &scene{happening: &table[i], beat: min(dice.IntN(beats), dice.IntN(beats)), turn: dice.IntN(turns), dice: rand.New(rand.NewPCG(dice.Uint64(), 31))}
 		if s.beat < s.from {
@@ -148,6 +153,11 @@ func schedule(dice *rand.Rand) []*scene {
 	}
 	slices.SortStableFunc(out, func(a, b *scene) int { return (a.beat-b.beat)*turns + a.turn - b.turn })
 	return out
+}
+
+// named says that a happening is in a schedule.
+func named(scenes []*scene, name string) bool {
+	return slices.ContainsFunc(scenes, func(s *scene) bool { return s.name == name })
 }
 
 // say writes a line of the story.
