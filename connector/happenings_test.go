@@ -129,7 +129,8 @@ func (p *play) lag(d time.Duration) {
 func (p *play) empty() {
 	side := []string{simulator.SideITSM, simulator.SideMMD}[p.dice.IntN(2)]
 	p.say("  of %s", side)
-	p.world.Faults.Add(simulator.Rule{Side: side, Method: "GET", Kind: simulator.EmptyList, Times: 5 + p.dice.IntN(50)})
+	// Not for so long that the third empty look at a ticket without notes is to be believed.
+	p.world.Faults.Add(simulator.Rule{Side: side, Method: "GET", Kind: simulator.EmptyList, Times: 4 + p.dice.IntN(12)})
 	for _, method := range []string{"POST", "PATCH"} {
 		p.world.Faults.Add(simulator.Rule{Side: side, Method: method, Kind: simulator.ResetAfter, Times: 2})
 	}
