@@ -106,6 +106,29 @@ func (p *Poller) known(ctx context.Context, marks map[string]string) error {
 		p.Log.LogAttrs(ctx, slog.LevelError, "the ledger was set back: it does not know what was sent", slog.String("mark", mark), slog.String("found", where))
 		return p.setBack(ctx)
 	}
+	return p.lookFirst(ctx)
+}
+
+// lookFirst has the notes looked for that an earlier process owed and, as far as this
+// ledger knows, never sent: an empty list may have hidden that it was set back.
+func (p *Poller) lookFirst(ctx context.Context) error {
+	var owed []plan.Op
+	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{States: []plan.State{plan.Promised}, Kinds: []plan.Kind{plan.TicketNote, plan.RecordNote}}) {
+		if err != nil {
+			return err
+		}
+		if op.Attempt == 0 {
+			owed = append(owed, op)
+		}
+	}
+	now := p.Now()
+	for _, op := range owed {
+		op.State, op.Begun, op.Due, op.Waits = plan.Unknown, op.Promised, now, now
+		op.Reason = "owed since before the start: it is looked for first"
+		if _, err := p.Ledger.Settle(ctx, op, plan.Promise{At: now}); err != nil && !errors.Is(err, plan.ErrStale) {
+			return err
+		}
+	}
 	return nil
 }
 
