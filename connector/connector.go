@@ -45,8 +45,12 @@ func (c *Connector) Cycle(ctx context.Context) (Report, error) {
 	if err := c.prove(ctx, &report); err != nil {
 		return report, err
 	}
+	if !c.proved {
+		report.Took = c.Now().Sub(report.Began)
+		return report, nil
+	}
 	err := c.Poller.Poll(ctx, &report)
-	if c.proved = c.proved && err == nil && !c.Poller.cut(); c.proved {
+	if c.proved = err == nil && !c.Poller.cut(); c.proved {
 		if err = c.Sender.Send(ctx, &report); err != nil {
 			c.proved, err = false, fmt.Errorf("send: %w", err)
 		}
@@ -57,7 +61,7 @@ func (c *Connector) Cycle(ctx context.Context) (Report, error) {
 
 // prove compares the ledger with what the sides show: at the start, after the
 // clock jumped, and after the ledger failed or its server went away. While they cannot
-// be asked, both are read and nothing is sent.
+// be asked, nothing is planned and nothing is sent: an empty ledger stays empty.
 func (c *Connector) prove(ctx context.Context, report *Report) error {
 	gap := report.Began.Sub(c.ended)
 	if cut := c.Poller.cut(); c.proved && gap >= 0 && gap < clockGap && !cut {
@@ -66,7 +70,7 @@ func (c *Connector) prove(ctx context.Context, report *Report) error {
 	c.proved = false
 	err := c.Poller.prove(ctx)
 	if of, ok := errors.AsType[*sideError](err); ok {
-		report.unread(feed{name: "what was sent before", side: cmp.Or(of.side, plan.MMD)}, err)
+		report.unread(feed{name: "what was sent before", side: cmp.Or(of.side, plan.MMD), main: true}, err)
 		return nil
 	}
 	c.proved = err == nil

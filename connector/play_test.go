@@ -344,6 +344,11 @@ func (p *play) tell() {
 		}
 	}
 	p.world.Faults.Clear()
+	for _, s := range p.later { // what was to end still does
+		if !s.played {
+			p.enter(s)
+		}
+	}
 	p.calm()
 }
 

@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"time"
 
@@ -68,6 +69,9 @@ func (f *proof) links(ctx context.Context) error {
 			f.since = cursor.Read
 		}
 		moved, err := f.moves(ctx, t, cursor.Read)
+		if status := statusOf(err); status == http.StatusForbidden || status == http.StatusNotFound || status == http.StatusBadRequest {
+			continue // it is said where its records are read
+		}
 		if err != nil {
 			return err
 		}

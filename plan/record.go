@@ -218,6 +218,9 @@ func (p Planner) adopt(rule *mapping.TicketRule, link Link, create Op, rec Recor
 	create.Begun, create.Ended, create.Basis = t.Created, rec.Seen, Basis{Rev: "adopted " + t.ID, Seen: rec.Seen}
 	create.Reason = "the record names the ticket, which carries its mark"
 	out.Ops = append([]Op{create}, out.Ops...)
+	if !t.Created.IsZero() {
+		out.Links[0].Linked = t.Created // the newest ticket that the ledger knows is not newer for that
+	}
 	if p.Aged.IsZero() {
 		out.Links[0].Adopted = true
 		out.Add(p.comments(rule, Story{Link: link}, rec, false))
