@@ -222,6 +222,29 @@ func TestATwinOfATicketThatWasAdoptedIsTold(t *testing.T) {
 	})
 }
 
+func TestALedgerThatIsLostDoesNotTellTwiceThatARecordLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		r.world.ITSM.Set("incident", incident, map[string]string{"assignment_group": ""})
+		r.rest()
+		before := r.told(r.ticketOf(incident).ID)
+		r.lose()
+		if _, err := r.loop.Poller.Relink(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for range 4 {
+			time.Sleep(20 * time.Minute)
+			r.rest()
+		}
+		if diff := cmp.Diff(before, r.told(r.ticketOf(incident).ID)); diff != "" || len(before) != 1 {
+			t.Errorf("what the ticket was told (-before +after):\n%s\n%s", diff, r.story())
+		}
+	})
+}
+
 // TestALedgerThatLostAnElevationDoesNotAskForItTwice reads the task only after the loss
 // was discovered.
 func TestALedgerThatLostAnElevationDoesNotAskForItTwice(t *testing.T) {

@@ -99,6 +99,9 @@ func (p Planner) event(link *Link, name, text string, now time.Time) Op {
 	link.Base["event."+name] = base
 	op := p.ticketNote(*link, "event/"+name+"/"+strconv.Itoa(base.Turn), "1", now)
 	op.Rule, op.Why, op.Fact = link.Rule, name+": "+text, now
+	if !p.Aged.IsZero() && !link.Created.After(p.Aged) {
+		op.Fact = link.Created // a ledger that is lost may have told it at any time since
+	}
 	op.Body = marshal(map[string]any{"text": forTicket(head("bridge", now, link.Number, op.Mark), text)})
 	return op
 }
