@@ -57,6 +57,15 @@ func copyOf(t *testing.T, from *store.Ledger) *store.Ledger {
 			t.Fatal(err)
 		}
 	}
+	for _, key := range []string{"journals", "lag", "appeared", "aged", "forgotten"} {
+		text, err := from.Meta(t.Context(), key)
+		if err == nil && text != "" {
+			err = to.SetMeta(t.Context(), key, text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	return to
 }
 
