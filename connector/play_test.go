@@ -392,7 +392,9 @@ func (p *play) note(incident string) {
 	if ticket == "" {
 		return
 	}
-	w := &words{text: fmt.Sprintf("Note %d for %s.", len(p.notes[incident])+1, p.numberOf(incident))}
+	// A ticket that no record names yet may turn out to be the twin, which is shown and not mirrored.
+	twin := p.may.twice && p.world.ITSM.Row("incident", incident)["correlation_id"] == ""
+	w := &words{text: fmt.Sprintf("Note %d for %s.", len(p.notes[incident])+1, p.numberOf(incident)), loose: twin}
 	p.notes[incident] = append(p.notes[incident], w)
 	p.say("vera writes %q", w.text)
 	p.world.MMD.AddNote(ticket, "vera@vendor.example", w.text)
