@@ -138,8 +138,8 @@ func (f *proof) records(ctx context.Context) error {
 	return nil
 }
 
-// journals reads the journals of records in the way in which this ledger reads them; one
-// that is undecided may be a copy from before another one decided, and tries both.
+// journals reads the journals of records as rows and, where there are none, as text: the
+// rows may be closed, and a copy may be from before it was decided how to read them.
 func (f *proof) journals(ctx context.Context, ids, elements []string) ([]itsm.Entry, error) {
 	way, err := f.Ledger.Meta(ctx, metaJournal)
 	if err != nil {
@@ -150,9 +150,10 @@ func (f *proof) journals(ctx context.Context, ids, elements []string) ([]itsm.En
 		if err != nil && !errors.Is(err, itsm.ErrAccess) { // that is said where comments are read
 			return nil, &sideError{err: err}
 		}
-		if way == journalRows || len(entries) > 0 {
+		if len(entries) > 0 {
 			return entries, nil
 		}
+		// No rows prove nothing: they may be closed.
 	}
 	return f.shown(ctx, elements)
 }
