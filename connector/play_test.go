@@ -379,7 +379,10 @@ func (p *play) act(beat int) {
 
 // comment is one more comment on an incident.
 func (p *play) comment(incident string) {
-	w := &words{text: fmt.Sprintf("Comment %d on %s.", len(p.comments[incident])+1, p.numberOf(incident)), loose: p.away && incident == p.first}
+	// What is written before the bridge has seen that the record is back counts as written while it was away.
+	link, ok := p.linked(incident)
+	away := incident == p.first && (p.away || ok && !link.Left.IsZero())
+	w := &words{text: fmt.Sprintf("Comment %d on %s.", len(p.comments[incident])+1, p.numberOf(incident)), loose: away}
 	p.comments[incident] = append(p.comments[incident], w)
 	p.say("ada writes %q", w.text)
 	p.world.ITSM.Comment("incident", incident, "ada.byron", w.text)
