@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -259,6 +260,12 @@ func (p *Poller) complete(ctx context.Context, t table, news []plan.Record, stor
 				return err
 			}
 			rec.Correlated = found
+			if found != nil && story == nil && p.claims != nil && p.Planner.Lost(*rec, *found) {
+				p.Log.LogAttrs(ctx, slog.LevelError, "the ledger was set back: a record names a ticket of its own that it does not know", slog.String("record", rec.Number()), slog.String("ticket", found.ID))
+				if err := p.setBack(ctx); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	if err := p.comments(ctx, observed{t, news, ids, stories}, report); err != nil {

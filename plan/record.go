@@ -190,6 +190,13 @@ func (p Planner) NewRecord(rule *mapping.TicketRule, why string, rec Record, sto
 	return out
 }
 
+// Lost says that the ticket that a record without a link names was made by this bridge,
+// which only a ledger that was set back can have forgotten.
+func (p Planner) Lost(rec Record, t Ticket) bool {
+	return t.Created.After(p.Aged) && p.GenerationOf(TicketCreate, rec.ID(), MarkOf(t.Description)) > 0 &&
+		!p.forgot(instanceTime(rec.Row["sys_created_on"].Value, rec.Seen))
+}
+
 // formerly says that a record names the ticket of an earlier generation of its link.
 func (p Planner) formerly(story *Story, link Link, named string, rec Record) bool {
 	if story != nil && story.Link.MMD == named {
