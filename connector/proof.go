@@ -19,15 +19,13 @@ type proof struct {
 	stories map[string]*plan.Story
 	// since is up to when the ledger has seen every row.
 	since time.Time
-	// asked are the records to which a person wrote since.
-	asked map[string]bool
 	// marks are those found, with where that was.
 	marks map[string]string
 }
 
 // notesSince gathers the marks of such notes, but of those that the ledger has seen.
 func (p *Poller) notesSince(ctx context.Context) (map[string]string, error) {
-	f := &proof{Poller: p, asked: map[string]bool{}, marks: map[string]string{}}
+	f := &proof{Poller: p, marks: map[string]string{}}
 	if err := f.links(ctx); err != nil {
 		return nil, ofDesk(err)
 	}
@@ -109,12 +107,11 @@ func (f *proof) moves(ctx context.Context, t table, since time.Time) (ids []stri
 
 // records reads what was written on the records.
 func (f *proof) records(ctx context.Context) error {
-	var ids, elements, persons []string
+	var ids, elements []string
 	for id := range f.stories {
 		ids = append(ids, id)
 	}
 	for _, rule := range f.Planner.Rules.Tickets {
-		persons = union(persons, rule.NotesFrom.Fields)
 		elements = union(elements, append([]string{rule.NotesTo.Field}, rule.NotesFrom.Fields...))
 	}
 	for _, rule := range f.Planner.Rules.Elevations {
@@ -131,8 +128,6 @@ func (f *proof) records(ctx context.Context) error {
 	for _, entry := range entries {
 		if mark := plan.MarkOf(entry.Text); f.Planner.Pair.Owns(mark) {
 			f.marks[mark] = "record " + entry.Record
-		} else if slices.Contains(persons, entry.Element) {
-			f.asked[entry.Record] = true
 		}
 	}
 	return nil
@@ -179,11 +174,10 @@ func (f *proof) shown(ctx context.Context, elements []string) ([]itsm.Entry, err
 	return out, nil
 }
 
-// tickets reads what was written on the tickets, where there is something to pass on.
+// tickets reads what was written on the tickets.
 func (f *proof) tickets(ctx context.Context) error {
-	for record, story := range f.stories {
-		owes := slices.ContainsFunc(story.Ops, func(op plan.Op) bool { return op.Kind == plan.TicketNote && op.State == plan.Promised })
-		if story.Link.MMD == "" || story.Link.Kind != plan.TicketLink || !owes && !f.asked[record] {
+	for _, story := range f.stories {
+		if story.Link.MMD == "" || story.Link.Kind != plan.TicketLink {
 			continue
 		}
 		list, err := f.Tickets.Notes(ctx, story.Link.MMD)
