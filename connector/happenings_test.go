@@ -104,7 +104,7 @@ func (p *play) someone() string { return []string{p.first, p.other}[p.dice.IntN(
 // forgot notes that a ledger was lost: what moved before that was noticed is taken as
 // it stands, and what is on its way then may come twice.
 func (p *play) forgot() {
-	p.may.forgotten, p.may.baseline = true, p.beat > 2
+	p.may.forgotten, p.may.baseline = true, true
 	p.may.twice = p.may.twice || slices.ContainsFunc(p.scenes, func(s *scene) bool { return strings.Contains(s.name, "late") || strings.Contains(s.name, "lag") })
 }
 
