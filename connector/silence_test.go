@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,16 +27,16 @@ func TestTheNotesOfAQuietTicketAreReadEverMoreRarely(t *testing.T) {
 			}
 		}
 		r.cycles(2)
-		notes := 0
+		var notes atomic.Int64
 		r.world.Faults.Watch(func(q simulator.Request) {
 			if q.Method == http.MethodGet && strings.HasSuffix(q.Path, "/notes") {
-				notes++
+				notes.Add(1)
 			}
 		}, nil)
 		silence := func(d time.Duration) (calls int) {
-			was := notes
+			was := notes.Load()
 			r.cycles(int(d / (30 * time.Second)))
-			return notes - was
+			return int(notes.Load() - was)
 		}
 		for _, tt := range []struct {
 			name        string
