@@ -8,6 +8,7 @@ import (
 	"bridge/simulator"
 	"bridge/simulator/itsm"
 	"bridge/simulator/mmd"
+	"bridge/store"
 )
 
 // happening is one line of what the simulation owns.
@@ -54,6 +55,7 @@ func happenings() []happening {
 			p.after(1+p.dice.IntN(8), "the older copy is there", func(p *play) {
 				swapped, p.second = true, nil
 				p.forgot()
+				p.wasAway(older)
 				p.setBack(older)
 			})
 		}},
@@ -108,6 +110,19 @@ func (p *play) forgot() {
 	p.may.twice = p.may.twice || slices.ContainsFunc(p.scenes, func(s *scene) bool { return strings.Contains(s.name, "late") || strings.Contains(s.name, "lag") })
 }
 
+// wasAway takes down that an older copy knows the first incident to be with another
+// group: what was written on it since then may not be passed on, and the link says so.
+func (p *play) wasAway(older *store.Ledger) {
+	now := p.ledger
+	p.ledger = older
+	defer func() { p.ledger = now }()
+	if link, ok := p.linked(p.first); ok && !link.Left.IsZero() {
+		for _, w := range p.comments[p.first] {
+			w.loose = w.loose || w.at.After(link.Left)
+		}
+	}
+}
+
 // late has some of the next writes executed when nobody waits any more.
 func (p *play) late(seconds int) {
 	p.say("  by %d s", seconds)
@@ -129,6 +144,10 @@ func (p *play) lag(d time.Duration) {
 func (p *play) empty() {
 	side := []string{simulator.SideITSM, simulator.SideMMD}[p.dice.IntN(2)]
 	p.say("  of %s", side)
+	// Where nothing is known to exist yet, empty lists are all that an empty tenant can show.
+	first, _ := p.linked(p.first)
+	other, _ := p.linked(p.other)
+	p.may.twice = p.may.twice || side == simulator.SideMMD && first.MMD == "" && other.MMD == ""
 	// Not for so long that the third empty look at a ticket without notes is to be believed.
 	p.world.Faults.Add(simulator.Rule{Side: side, Method: "GET", Kind: simulator.EmptyList, Times: 4 + p.dice.IntN(12)})
 	for _, method := range []string{"POST", "PATCH"} {

@@ -64,6 +64,8 @@ type cast struct {
 // words are one text that has to come through.
 type words struct {
 	text string
+	// at is when a comment was written.
+	at time.Time
 	// loose: it may be missing (it was taken away, or its link was stopped).
 	loose bool
 	// edited: it has no place in the order.
@@ -310,6 +312,7 @@ func (p *play) relink() {
 			return
 		}
 		time.Sleep(time.Minute)
+		p.rise()
 		p.start()
 	}
 	p.Fatalf("the ledger was not relinked in twenty tries: %v", err)
@@ -382,7 +385,7 @@ func (p *play) comment(incident string) {
 	// What is written before the bridge has seen that the record is back counts as written while it was away.
 	link, ok := p.linked(incident)
 	away := incident == p.first && (p.away || ok && !link.Left.IsZero())
-	w := &words{text: fmt.Sprintf("Comment %d on %s.", len(p.comments[incident])+1, p.numberOf(incident)), loose: away}
+	w := &words{text: fmt.Sprintf("Comment %d on %s.", len(p.comments[incident])+1, p.numberOf(incident)), at: time.Now(), loose: away}
 	p.comments[incident] = append(p.comments[incident], w)
 	p.say("ada writes %q", w.text)
 	p.world.ITSM.Comment("incident", incident, "ada.byron", w.text)

@@ -43,8 +43,9 @@ type Poller struct {
 	Log     *slog.Logger
 	Now     func() time.Time
 
-	// listed is when the tickets were listed last.
-	listed time.Time
+	// listed is when the tickets were listed last, sought when the elevation requests were
+	// listed whole.
+	listed, sought time.Time
 	calm   calm
 	// claims are the feeds that this worker has; nil: it claims none.
 	claims *feedClaims

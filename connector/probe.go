@@ -20,13 +20,18 @@ const skew = 5 * time.Minute
 // probe looks for an op whose outcome is unknown. A hit settles it at once;
 // absence counts only if the read is known to see, and only after the wait.
 func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
+	began := p.Now() // what an answer shows may be as old as its question
 	look, r, err := p.look(ctx, story, op)
 	if err != nil {
-		look = plan.Look{Blind: "the look itself failed: " + err.Error()}
+		look = plan.Look{Failed: true, Blind: "the look itself failed: " + err.Error()}
 		p.count(op, p.failed(err))
 	}
-	look.At = p.Now()
+	look.At, look.Began = p.Now(), began
 	after := p.timing.Looked(op, look)
+	if after.State == plan.Promised && look.Bare && !look.Sees && op.Kind.Creates() && !p.mayTry(op.Kind) {
+		look.Bare, look.Blind = false, "nothing is known to exist there, and another create is tried first"
+		after = p.timing.Looked(op, look)
+	}
 	follow := plan.Promise{At: look.At}
 	if after.State == plan.Done {
 		r.id, r.reply = look.ID, plan.Reply{Outcome: plan.WasDone, At: look.At}
@@ -35,6 +40,9 @@ func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
 		if op.Attempt == 0 { // a lost ledger sent it, and may have gone on
 			for i := range follow.Ops {
 				follow.Ops[i].Fact = op.Fact
+			}
+			if note, edited := p.Planner.SaidOtherwise(op, r.text, look.At); edited && r.text != "" {
+				follow.Notes = append(follow.Notes, note)
 			}
 		}
 		follow.Ops = p.Planner.Doubted(follow.Ops, p.timing, look.At)
@@ -45,6 +53,18 @@ func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
 		return fmt.Errorf("settle: %w", err)
 	}
 	return nil
+}
+
+// mayTry lets one create of a kind go on that was looked for where nothing is known to
+// exist. When it is there, the list shows whether it sees.
+func (p *pass) mayTry(kind plan.Kind) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.trying[kind] {
+		return false
+	}
+	p.trying[kind] = true
+	return true
 }
 
 func (p *pass) look(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
@@ -84,7 +104,7 @@ func (p *pass) lookForTicket(ctx context.Context, op plan.Op) (plan.Look, result
 			break
 		}
 	}
-	return sight.look("the list of tickets shows none that is known to exist"), result{}, nil
+	return p.blind(ctx, plan.TicketLink, sight, "the list of tickets shows none that is known to exist")
 }
 
 // carries says that one of the texts has a mark at the end of its first line, or
@@ -106,6 +126,20 @@ func (s *sight) saw(id string) { s.seen = s.seen || s.known[id] }
 // ledger knows of nothing at all, an empty list is all that an empty tenant can show.
 func (s *sight) look(blind string) plan.Look {
 	return plan.Look{Sees: s.seen, Bare: len(s.known) == 0, Blind: blind}
+}
+
+// blind ends a look that found nothing. Where nothing was known to exist when it began,
+// something may be by now.
+func (p *pass) blind(ctx context.Context, kind plan.LinkKind, s *sight, why string) (plan.Look, result, error) {
+	look := s.look(why)
+	if look.Bare {
+		now, err := p.sight(ctx, kind)
+		if err != nil {
+			return plan.Look{}, result{}, err
+		}
+		look.Bare = len(now.known) == 0
+	}
+	return look, result{}, nil
 }
 
 // enoughKnown is how many known objects, the newest, are enough to recognise a list by.
@@ -131,7 +165,7 @@ func (p *pass) lookForNote(ctx context.Context, story plan.Story, op plan.Op) (p
 	again := ""
 	for _, n := range notes {
 		if plan.CarriesMark(ticketNote(n), op.Mark) {
-			return plan.Look{Found: true}, result{}, nil
+			return plan.Look{Found: true}, result{text: plan.PlainText(ticketNote(n))}, nil
 		}
 		if mark := p.Planner.SaysAgain(ticketNote(n), op); mark != "" && op.Attempt == 0 {
 			again = mark
@@ -158,7 +192,7 @@ func (p *pass) lookForWorkNote(ctx context.Context, story plan.Story, op plan.Op
 		}
 		rows++
 		if plan.MarkOf(entry.Text) == op.Mark {
-			return plan.Look{Found: true}, result{}, nil
+			return plan.Look{Found: true}, result{text: entry.Text}, nil
 		}
 	}
 	if rows > 0 {
@@ -251,5 +285,5 @@ func (p *pass) lookForElevation(ctx context.Context, story plan.Story, op plan.O
 			return plan.Look{Found: true, ID: e.ID}, result{}, nil
 		}
 	}
-	return sight.look("the list of elevation requests shows none that is known to exist"), result{}, nil
+	return p.blind(ctx, plan.ElevationLink, sight, "the list of elevation requests shows none that is known to exist")
 }

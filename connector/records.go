@@ -260,7 +260,7 @@ func (p *Poller) complete(ctx context.Context, t table, news []plan.Record, stor
 				return err
 			}
 			rec.Correlated = found
-			if found != nil && story == nil && p.claims != nil && p.Planner.Lost(*rec, *found) {
+			if found != nil && p.claims != nil && p.Planner.Lost(*rec, story, *found) {
 				p.Log.LogAttrs(ctx, slog.LevelError, "the ledger was set back: a record names a ticket of its own that it does not know", slog.String("record", rec.Number()), slog.String("ticket", found.ID))
 				if err := p.setBack(ctx); err != nil {
 					return err
@@ -372,7 +372,7 @@ func idsOf(records []itsm.Record) []string {
 	return out
 }
 
-func keys(m map[string]string) []string {
+func keys[T any](m map[string]T) []string {
 	out := make([]string, 0, len(m))
 	for k := range m {
 		out = append(out, k)

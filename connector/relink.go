@@ -29,6 +29,8 @@ type relinking struct {
 	kind  plan.LinkKind
 	found map[string][]plan.Found
 	made  int
+	// over says what is written over a link that is known; nil: what was found.
+	over func(is, now plan.Link) plan.Link
 }
 
 // Relink rebuilds the links of a lost ledger from both sides, and sends nothing.
@@ -175,7 +177,10 @@ func (r *relinking) write(ctx context.Context, promise plan.Promise) error {
 		if err != nil {
 			return fmt.Errorf("read what an earlier relink made: %w", err)
 		}
-		promise.Links[at[link.ID]].Version = link.Version
+		now := &promise.Links[at[link.ID]]
+		if now.Version = link.Version; r.over != nil {
+			*now = r.over(link, *now)
+		}
 	}
 	_, err := r.Ledger.Promise(ctx, promise)
 	return err

@@ -75,6 +75,8 @@ type pass struct {
 
 	mu    sync.Mutex
 	tried map[string]bool
+	// trying are the kinds of which a create goes on that nothing could be compared with.
+	trying map[plan.Kind]bool
 	// strikes counts refusals in a row on a side: three stop it for this pass.
 	strikes map[plan.Side]int
 }
@@ -90,7 +92,7 @@ const strikesOut = 3
 func (s *Sender) newPass(report *Report) *pass {
 	p := &pass{
 		Sender: s, report: report, begun: map[plan.Side]chan struct{}{}, slots: map[plan.Side]chan struct{}{},
-		tried: map[string]bool{}, strikes: map[plan.Side]int{},
+		tried: map[string]bool{}, trying: map[plan.Kind]bool{}, strikes: map[plan.Side]int{},
 		fresh: &freshRows{rows: map[string]plan.Record{}}, timing: s.Timing,
 	}
 	for _, side := range []plan.Side{plan.ITSM, plan.MMD} {

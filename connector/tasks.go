@@ -200,9 +200,9 @@ func (p *Poller) withApprovals(ctx context.Context, rule *mapping.ElevationRule,
 	return tasks, nil
 }
 
-// elevations lists the elevation requests while one is open, to hear of those
-// that the vendor closed or let expire.
-func (p *Poller) elevations(ctx context.Context, _ *Report) error {
+// elevations lists the elevation requests while one is open, to hear of those that the
+// vendor closed or let expire, and now and then to find those that nobody knows of.
+func (p *Poller) elevations(ctx context.Context, report *Report) error {
 	stories, err := p.stories(ctx, plan.LinkQuery{Kind: plan.ElevationLink, Open: true})
 	if err != nil {
 		return err
@@ -213,15 +213,19 @@ func (p *Poller) elevations(ctx context.Context, _ *Report) error {
 			open[story.Link.MMD] = story
 		}
 	}
-	if len(open) == 0 {
+	began := p.Now()
+	whole := p.seek(began)
+	if len(open) == 0 && !whole {
 		return nil
 	}
+	others := p.newStrangers()
 	for e, err := range p.Elevations.List(ctx, mmd.ListOptions{}) {
 		if err != nil {
 			return &sideError{err: err}
 		}
 		story := open[e.ID]
 		if story == nil {
+			others.saw(e)
 			continue
 		}
 		delete(open, e.ID)
@@ -231,10 +235,14 @@ func (p *Poller) elevations(ctx context.Context, _ *Report) error {
 				return err
 			}
 		}
-		if len(open) == 0 {
+		if len(open) == 0 && !whole {
 			break
 		}
 	}
+	if err := others.settle(ctx, report); err != nil || !whole {
+		return err
+	}
+	p.sought = began
 	return nil
 }
 

@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -258,37 +259,64 @@ func (p *Poller) observeTickets(ctx context.Context, seen []plan.Ticket, watched
 	return p.turns(ctx, changes, report)
 }
 
-// twins writes down the tickets that carry a link's mark and are not its ticket.
+// twins writes down the tickets that carry a link's mark and are not its ticket. One
+// whose create is in doubt was in doubt for it: the create is looked for once more.
 func (p *Poller) twins(ctx context.Context, strangers map[string]plan.Ticket) error {
-	marks := map[string]string{}
-	for id, t := range strangers {
-		if mark := plan.MarkOf(t.Description); p.Planner.Pair.Owns(mark) {
-			marks[mark] = id
+	marks := map[string][]string{}
+	for _, id := range keysOf(strangers) {
+		if mark := plan.MarkOf(strangers[id].Description); p.Planner.Pair.Owns(mark) {
+			marks[mark] = append(marks[mark], id)
 		}
 	}
 	if len(marks) == 0 {
 		return nil
 	}
+	var sent []plan.Op
 	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{Marks: keys(marks), Kinds: []plan.Kind{plan.TicketCreate}}) {
 		if err != nil {
 			return err
 		}
-		if op.State != plan.Done || op.Result == marks[op.Mark] {
-			continue // it is being looked for, and this is it
+		if op.State != plan.Begun && op.State != plan.Unknown {
+			sent = append(sent, op) // else it is being looked for
 		}
-		if err := p.twin(ctx, op.Link, marks[op.Mark]); err != nil {
-			return err
+	}
+	for _, op := range sent {
+		if op.State == plan.Doubt || op.State == plan.Promised {
+			if err := p.lookAgain(ctx, op); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, id := range marks[op.Mark] {
+			if err := p.twin(ctx, op, id); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (p *Poller) twin(ctx context.Context, id, twin string) error {
-	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{IDs: []string{id}}) {
+// lookAgain looks once more for a write that was to be sent again, or was in doubt, and
+// that is listed now.
+func (p *Poller) lookAgain(ctx context.Context, op plan.Op) error {
+	now := p.Now()
+	if op.Begun.IsZero() {
+		op.Begun = op.Promised
+	}
+	op.State, op.Due, op.Reason = plan.Unknown, now, "it is listed now, and is looked for before it is sent"
+	_, err := p.Ledger.Settle(ctx, op, plan.Promise{At: now})
+	if errors.Is(err, plan.ErrStale) {
+		return nil // somebody is at it
+	}
+	return err
+}
+
+func (p *Poller) twin(ctx context.Context, op plan.Op, twin string) error {
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{IDs: []string{op.Link}}) {
 		if err != nil {
 			return err
 		}
-		if slices.Contains(link.Twins, twin) || link.MMD == twin {
+		if op.Result == twin || slices.Contains(link.Twins, twin) || link.MMD == twin {
 			return nil
 		}
 		link.Twins = append(link.Twins, twin)

@@ -22,6 +22,8 @@ type result struct {
 	// id is what the other side made, ticket the ticket itself.
 	id     string
 	ticket *plan.Ticket
+	// text is what was found under the mark of a note.
+	text string
 	// after is the record as the reply shows it.
 	after mapping.Row
 	// err is what the side answered, if it was no success.

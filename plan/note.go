@@ -209,6 +209,54 @@ func (p Planner) SaysAgain(n VendorNote, op Op) string {
 	return mark
 }
 
+// SaidOtherwise compares the words of an op with those that were found under its mark
+// by a ledger that was lost: where they differ, what it passes on was edited since. The
+// source is then known by the words that were found, so that it is told as edited.
+func (p Planner) SaidOtherwise(op Op, found string, now time.Time) (Note, bool) {
+	side, text := ITSM, ""
+	var set map[string]string
+	if op.Kind == RecordNote {
+		side = MMD
+	}
+	if json.Unmarshal(op.Body, &set) != nil || len(set) != 1 {
+		return Note{}, false
+	}
+	for _, value := range set {
+		text = value
+	}
+	if op.Kind == TicketNote {
+		text = readable(text)
+	}
+	_, record, _ := strings.Cut(op.Link, "/")
+	item, _, ok := cutLast(strings.TrimPrefix(op.Key, key(op.Kind, record)+"/"))
+	if !ok || ownWords(item) || below(found) == below(text) {
+		return Note{}, false
+	}
+	return Note{Link: op.Link, Side: side, ID: item, Hash: hash(below(found)), Seen: now}, true
+}
+
+// ownWords says that an item is the bridge's own line, and nobody's note.
+func ownWords(item string) bool {
+	return strings.Contains(item, "/") && (strings.HasPrefix(item, "report/") || strings.HasPrefix(item, "event/") || strings.HasPrefix(item, "tell/") || strings.Contains(item, "/edit/"))
+}
+
+// below is what stands below the first line of a note, without its white space.
+func below(text string) string {
+	_, rest, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return strings.Join(strings.Fields(rest), " ")
+}
+
+func cutLast(path string) (before, after string, found bool) {
+	at := strings.LastIndexByte(path, '/')
+	if at < 0 {
+		return path, "", false
+	}
+	return path[:at], path[at+1:], true
+}
+
+// PlainText gives a note of a ticket as people read it.
+func PlainText(n VendorNote) string { return plainNote(n) }
+
 // saying is what a note says, and in which minute it was said.
 func saying(text string) (minute, words string) {
 	first, rest, _ := strings.Cut(strings.TrimSpace(text), "\n")

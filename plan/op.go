@@ -96,6 +96,9 @@ type Op struct {
 	// Undo says that a person dropped it after it was begun: it is not sent again,
 	// and undone if it appears.
 	Undo bool `json:",omitempty"`
+	// Asked says that a person wants what was in doubt to be sent again: it is looked
+	// for once more, and then sent.
+	Asked bool `json:",omitempty"`
 }
 
 // Basis is the observation that an op was decided on, as it came.

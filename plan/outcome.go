@@ -130,7 +130,10 @@ type Look struct {
 	Bare bool
 	// Blind says why it is not.
 	Blind string
-	At    time.Time
+	// Failed says that there was no answer at all.
+	Failed bool
+	// Began is when the read was begun, At when it was answered.
+	Began, At time.Time
 }
 
 // Looked gives an op that was looked for its next state.
@@ -140,6 +143,7 @@ type Look struct {
 //
 //	found  sees  waited  sends so far        state
 //	yes    –     –       –                   done
+//	no     any   any     any, a person asked promised: a person has looked too
 //	no     no    –       –                   unknown, looked for again
 //	no     yes   no      –                   unknown, looked for again
 //	no     yes   yes     one (not elevation) promised: sent once more
@@ -150,7 +154,7 @@ func (t Timing) Looked(op Op, look Look) Op {
 	if op.Waits.IsZero() {
 		op.Waits = op.Begun.Add(t.Budget + t.settle())
 	}
-	look.Sees = look.Sees || (look.Bare && op.Probes >= bareLooks && !look.At.Before(op.Begun.Add(t.Budget+2*t.settle())))
+	look.Sees = look.Sees || (look.Bare && op.Probes >= bareLooks && !look.Began.Before(op.Begun.Add(t.Budget+2*t.settle())))
 	switch {
 	case look.Found:
 		op.State, op.Ended, op.Result, op.Reason = Done, look.At, look.ID, "found by its mark; not sent again"
@@ -158,9 +162,13 @@ func (t Timing) Looked(op Op, look Look) Op {
 			op.Mark, op.Reason = look.Mark, "its words were found under another mark of this bridge; not sent again"
 		}
 		return op
+	case op.Asked && !look.Failed:
+		op.State, op.Due, op.Waits, op.Asked = Promised, look.At, time.Time{}, false
+		op.Reason = "not found; sent again, since a person asked for it"
+		return op
 	case !look.Sees:
 		op.Reason = "not found, but that proves nothing: " + look.Blind
-	case look.At.Before(op.Waits):
+	case look.Began.Before(op.Waits):
 		op.Reason = fmt.Sprintf("not found; absence counts from %s", op.Waits.UTC().Format(time.RFC3339))
 	case op.Undo:
 		op.State, op.Ended = Cancelled, look.At

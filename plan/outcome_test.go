@@ -87,6 +87,9 @@ func TestLooked(t *testing.T) {
 		sends int
 		at    time.Duration // after begin
 		look  plan.Look
+		// took is how long the answer took.
+		took  time.Duration
+		asked bool
 		// resend is the kind that on_doubt names.
 		resend plan.Kind
 		state  plan.State
@@ -101,6 +104,10 @@ func TestLooked(t *testing.T) {
 		"a hit settles at once":                              {look: plan.Look{Found: true, ID: "T1"}, state: plan.Done},
 		"absence before the wait is over proves nothing":     {at: waited - time.Second, look: plan.Look{Sees: true}, state: plan.Unknown},
 		"absence that was waited for is sent once more":      {at: waited, look: plan.Look{Sees: true}, state: plan.Promised},
+		"an answer is as old as its question":               {at: waited + time.Second, took: 2 * time.Second, look: plan.Look{Sees: true}, state: plan.Unknown},
+		"a doubt that a person retries is looked for first": {sends: 2, at: waited, look: plan.Look{Found: true}, asked: true, state: plan.Done},
+		"and sent again when it is not there":               {sends: 2, at: waited, look: plan.Look{Blind: "empty"}, asked: true, state: plan.Promised},
+		"but not while nobody answers":                      {sends: 2, at: waited, look: plan.Look{Failed: true}, asked: true, state: plan.Unknown},
 		"a look that cannot see proves nothing, ever":        {at: 100 * waited, look: plan.Look{Blind: "empty"}, state: plan.Unknown},
 		"sent twice and found never is a doubt":              {sends: 2, at: waited, look: plan.Look{Sees: true}, state: plan.Doubt},
 		"a hit after two sends still settles":                {sends: 2, at: waited, look: plan.Look{Found: true}, state: plan.Done},
@@ -111,6 +118,8 @@ func TestLooked(t *testing.T) {
 			t.Parallel()
 			op := plan.Op{State: plan.Unknown, Kind: tt.kind, Attempt: max(tt.sends, 1), Begun: noon, Waits: noon.Add(waited), Frozen: true}
 			tt.look.At = noon.Add(tt.at)
+			tt.look.Began = tt.look.At.Add(-tt.took)
+			op.Asked = tt.asked
 			with := timing
 			if tt.resend != "" {
 				with.Resend = map[plan.Kind]bool{tt.resend: true}
@@ -138,7 +147,7 @@ func TestProbesComeAtTwiceTheDistanceAndWhenAbsenceCounts(t *testing.T) {
 	var at []time.Duration
 	for op.State == plan.Unknown {
 		at = append(at, op.Due.Sub(noon))
-		op = timing.Looked(op, plan.Look{Sees: true, At: op.Due})
+		op = timing.Looked(op, plan.Look{Sees: true, Began: op.Due, At: op.Due})
 	}
 	want := []time.Duration{5 * time.Second, 15 * time.Second, 35 * time.Second, 75 * time.Second, 155 * time.Second, 315 * time.Second, 6 * time.Minute}
 	if len(at) != len(want) {

@@ -190,11 +190,14 @@ func (p Planner) NewRecord(rule *mapping.TicketRule, why string, rec Record, sto
 	return out
 }
 
-// Lost says that the ticket that a record without a link names was made by this bridge,
-// which only a ledger that was set back can have forgotten.
-func (p Planner) Lost(rec Record, t Ticket) bool {
-	return t.Created.After(p.Aged) && p.GenerationOf(TicketCreate, rec.ID(), MarkOf(t.Description)) > 0 &&
-		!p.forgot(instanceTime(rec.Row["sys_created_on"].Value, rec.Seen))
+// Lost says that the ticket that a record names, for which the ledger knows none, was
+// made by this bridge: only a ledger that was set back can have forgotten that.
+func (p Planner) Lost(rec Record, story *Story, t Ticket) bool {
+	generation := p.GenerationOf(TicketCreate, rec.ID(), MarkOf(t.Description))
+	if story != nil && (story.Link.MMD != "" || story.Link.Generation != generation) {
+		return false // it names the ticket of an earlier generation, as it should
+	}
+	return generation > 0 && t.Created.After(p.Aged) && !p.forgot(instanceTime(rec.Row["sys_created_on"].Value, rec.Seen))
 }
 
 // formerly says that a record names the ticket of an earlier generation of its link.
@@ -354,6 +357,10 @@ func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record)
 		}
 	}
 	out.Ops = append(out.Ops, p.leave(rule, &link, rec)...)
+	if old && away && link.Left.IsZero() && slices.ContainsFunc(out.Notes, func(n Note) bool { return n.Mark == "" }) {
+		link.Notice = fmt.Sprintf("the ledger was set back to a time when %s was with another group: comments written since %s may not have been passed on",
+			rec.Number(), story.Link.Left.UTC().Format(time.RFC3339))
+	}
 	p.baselines(rule, &link, rec.Row)
 	agree(&link, rec.Row)
 	out.Holds = p.flood(link, story.Ops, out.Ops, rec.Seen)

@@ -68,11 +68,16 @@ func (l *Ledger) put(ctx context.Context, statement string, args ...any) error {
 	})
 }
 
-// Retry makes an op due now: what was parked or in doubt is sent again, on a
-// person's word, and what waits does not wait any longer. What it was decided on
-// is read again first.
+// Retry makes an op due now, on a person's word: what was parked is sent again, what
+// was in doubt is looked for once more and then sent, and what waits does not wait any
+// longer. What it was decided on is read again first.
 func (l *Ledger) Retry(ctx context.Context, key, reason string, now time.Time) error {
 	return l.byHand(ctx, key, []plan.State{plan.Parked, plan.Doubt, plan.Promised}, func(op *plan.Op) {
+		if op.State == plan.Doubt {
+			op.State, op.Due, op.Asked, op.Reason = plan.Unknown, now, true, "retried: "+reason+"; it is looked for once more, and then sent"
+			op.Basis.Seen = time.Time{}
+			return
+		}
 		if op.State == plan.Parked {
 			op.Frozen = false
 		}

@@ -1,0 +1,120 @@
+package connector
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"bridge/mapping"
+	"bridge/mmd"
+	"bridge/plan"
+)
+
+// strangers are open elevation requests that carry this bridge's mark and are no link's:
+// a ledger that was lost asked for them, or a request that nobody waited for any more
+// was executed late. Rights that nobody knows of would stay open, so each is taken back.
+type strangers struct {
+	*relinking
+	marks map[string]string // by the id of the request
+}
+
+func (p *Poller) newStrangers() *strangers {
+	return &strangers{&relinking{Poller: p, kind: plan.ElevationLink, found: map[string][]plan.Found{}, over: beside}, map[string]string{}}
+}
+
+// seek says that it is time to read the list of elevation requests whole: at the start,
+// after a loss, and once in the time of a full scan.
+func (p *Poller) seek(now time.Time) bool {
+	return p.sought.IsZero() || p.sought.Before(p.Planner.Aged) || p.FullScan > 0 && now.Sub(p.sought) >= p.FullScan
+}
+
+// saw takes down an open request that carries this bridge's mark.
+func (s *strangers) saw(e mmd.Elevation) {
+	if _, mark := plan.Origin(e.PlanOfAction); e.Closed.IsZero() && !e.IsDeleted && s.Planner.Pair.Owns(mark) {
+		s.marks[e.ID] = mark
+		s.keep(e.PlanOfAction, plan.Found{ID: e.ID, Created: e.Created})
+	}
+}
+
+// settle finds out which of them the ledger does not know, and what becomes of them.
+//
+//	its create, in the ledger      the link of its task  result
+//	done, with this id             any                   known
+//	begun, unknown                 any                   it is being looked for
+//	promised, in doubt             any                   looked for once more
+//	any other, or none             without a request     linked: closed when its task says so
+//	any other, or none             has another           a twin
+//	none, and no such task         –                     said
+func (s *strangers) settle(ctx context.Context, report *Report) error {
+	if len(s.marks) == 0 {
+		return nil
+	}
+	sent := map[string]plan.Op{}
+	marks := map[string]bool{}
+	for _, mark := range s.marks {
+		marks[mark] = true
+	}
+	for op, err := range s.Ledger.Ops(ctx, plan.OpQuery{Marks: keys(marks), Kinds: []plan.Kind{plan.ElevationCreate}}) {
+		if err != nil {
+			return err
+		}
+		sent[op.Mark] = op
+	}
+	for id, mark := range s.marks {
+		switch op := sent[mark]; op.State {
+		case plan.Done:
+			if op.Result == id {
+				s.forget(id)
+			}
+		case plan.Begun, plan.Unknown:
+			s.forget(id)
+		case plan.Promised, plan.Doubt:
+			s.forget(id)
+			if err := s.lookAgain(ctx, op); err != nil {
+				return err
+			}
+		case plan.Parked, plan.Superseded, plan.Cancelled: // it was not to be there
+		}
+	}
+	return s.adopt(ctx, report)
+}
+
+// forget leaves one out.
+func (s *strangers) forget(id string) {
+	for number, some := range s.found {
+		s.found[number] = slices.DeleteFunc(some, func(f plan.Found) bool { return f.ID == id })
+		if len(s.found[number]) == 0 {
+			delete(s.found, number)
+		}
+	}
+}
+
+// adopt links what is left to the tasks whose marks they carry.
+func (s *strangers) adopt(ctx context.Context, report *Report) error {
+	if len(s.found) == 0 {
+		return nil
+	}
+	for _, rule := range s.Planner.Rules.Elevations {
+		if err := s.records(ctx, &rule.Source, func(plan.Record) *mapping.Source { return &rule.Source }); err != nil {
+			return err
+		}
+	}
+	report.Unread = append(report.Unread, s.relinking.strangers()...)
+	return nil
+}
+
+// beside keeps a link that has a request of its own: the one that was found is its twin.
+func beside(is, now plan.Link) plan.Link {
+	if is.MMD == "" || !is.Ended.IsZero() && is.Generation <= now.Generation {
+		now.Version = is.Version
+		return now
+	}
+	for _, id := range append([]string{now.MMD}, now.Twins...) {
+		if id != is.MMD && !slices.Contains(is.Twins, id) {
+			is.Twins = append(is.Twins, id)
+		}
+	}
+	is.Notice = fmt.Sprintf("elevation request %s carries this bridge's mark too, and is open: close it by hand unless it is needed", now.MMD)
+	return is
+}
