@@ -128,9 +128,12 @@ func (d *drama) vendor(most int) {
 
 // killing starts a service and kills it at a random moment, again and again. One in
 // ten lives for longer than budget and settle delay: what is unknown is found out.
-// freezes is for how long it is stopped before, in mid-write if that can be had.
+// freezes is for how long it is stopped before, in mid-write if that can be had. On a
+// slow machine it goes on until a kill fell into a write: all is still owed then.
 func (d *drama) killing(ctx context.Context, freezes time.Duration) {
-	for ctx.Err() == nil && d.killed.Load() < int64(d.kills) {
+	const patience = 3 * time.Minute
+	began := time.Now()
+	for ctx.Err() == nil && (d.killed.Load() < int64(d.kills) || d.amid.Load() == 0 && time.Since(began) < patience) {
 		c := exec.CommandContext(ctx, d.binary, "run", "--config", d.config)
 		for name, value := range d.env {
 			c.Env = append(c.Env, name+"="+value)
@@ -146,14 +149,17 @@ func (d *drama) killing(ctx context.Context, freezes time.Duration) {
 		}
 		pause(ctx, life)
 		if freezes > 0 {
-			d.awaitWrite(ctx)
+			d.awaitWrite(ctx, 300*time.Millisecond)
 			_ = c.Process.Signal(freeze)
 			pause(ctx, freezes)
 			_ = c.Process.Signal(thaw)
 			pause(ctx, time.Second) // what it was about to write is refused now, or written once
 		}
-		if rand.IntN(2) == 0 {
-			d.awaitWrite(ctx)
+		switch {
+		case d.killed.Load() >= int64(d.kills):
+			d.awaitWrite(ctx, 10*time.Second)
+		case rand.IntN(2) == 0:
+			d.awaitWrite(ctx, time.Second)
 		}
 		if d.writing.Load() > 0 {
 			d.amid.Add(1)
@@ -164,12 +170,10 @@ func (d *drama) killing(ctx context.Context, freezes time.Duration) {
 	}
 }
 
-// awaitWrite waits for a write, and for some of the time that it takes.
-func (d *drama) awaitWrite(ctx context.Context) {
-	for range 300 {
-		if d.writing.Load() > 0 {
-			break
-		}
+// awaitWrite waits for a write, but no longer than so long, and for some of the time
+// that the write takes.
+func (d *drama) awaitWrite(ctx context.Context, most time.Duration) {
+	for began := time.Now(); d.writing.Load() == 0 && time.Since(began) < most; {
 		pause(ctx, time.Millisecond)
 	}
 	pause(ctx, time.Duration(rand.Int64N(int64(slow)))*3/4)
