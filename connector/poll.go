@@ -46,7 +46,7 @@ type Poller struct {
 	// listed is when the tickets were listed last, sought when the elevation requests were
 	// listed whole.
 	listed, sought time.Time
-	calm   calm
+	calm           calm
 	// claims are the feeds that this worker has; nil: it claims none.
 	claims *feedClaims
 }

@@ -1,6 +1,7 @@
 package mmd
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -146,6 +147,17 @@ func (s *Server) Elevations() []Elevation {
 		out = append(out, Elevation{e.id, e.Device, e.Ticket, e.Title, e.Plan, e.actions, e.open()})
 	}
 	return out
+}
+
+// CopyElevation opens one more elevation request that says the same, as a late request does.
+func (s *Server) CopyElevation(id string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	again := *s.elevation(id)
+	s.serial++
+	again.id, again.made = fmt.Sprintf("00000000-0000-4000-8000-%012d", s.serial), s.now()
+	s.elevations = append(s.elevations, &again)
+	return again.id
 }
 
 // CloseElevation closes one as the vendor.

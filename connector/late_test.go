@@ -1,0 +1,321 @@
+package connector_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bridge/plan"
+	"bridge/simulator"
+	"bridge/simulator/mmd"
+)
+
+// opOf gives the only op of a kind.
+func (r *rig) opOf(kind plan.Kind) plan.Op {
+	r.Helper()
+	var out []plan.Op
+	for op, err := range r.ledger.Ops(r.Context(), plan.OpQuery{Kinds: []plan.Kind{kind}}) {
+		if err != nil {
+			r.Fatal(err)
+		}
+		out = append(out, op)
+	}
+	if len(out) != 1 {
+		r.Fatalf("%d ops of kind %s, want one\n%s", len(out), kind, r.story())
+	}
+	return out[0]
+}
+
+// doubted is a rig with an incident whose ticket was posted twice and found never, since
+// the lists do not show what is new.
+func doubted(t *testing.T) (r *rig, incident string) {
+	t.Helper()
+	r = newRig(t)
+	r.world.Incident(r.users, "Known to both", nil)
+	r.rest()
+	time.Sleep(11 * time.Hour) // longer than lists lag from now on: this one is shown
+	r.rest()
+	r.world.MMD.Switch(func(s *mmd.Switches) { s.Lag = 10 * time.Hour })
+	r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets", Kind: simulator.ResetAfter, Times: 2})
+	incident = r.world.Incident(r.users, "Laptop does not start", nil)
+	time.Sleep(time.Second)
+	for range 80 {
+		r.cycles(1)
+		if r.counts().Doubt == 1 {
+			return r, incident
+		}
+	}
+	t.Fatalf("nothing is in doubt\n%s", r.story())
+	return nil, ""
+}
+
+// TestADoubtEndsWhenWhatWasSentIsListed wants both tickets of a create that was sent
+// twice: one is the link's, the other its twin.
+func TestADoubtEndsWhenWhatWasSentIsListed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, incident := doubted(t)
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.Lag = 0 })
+		r.cycles(4)
+		link := r.linkOf(incident)
+		if c := r.counts(); c.Doubt != 0 || c.Twins != 1 || link.MMD == "" || len(link.Twins) != 1 || len(r.world.MMD.Tickets()) != 3 {
+			t.Errorf("%+v, link %+v\n%s", c, link, r.story())
+		}
+	})
+}
+
+func TestTwoTwinsThatAreListedAtOnceAreBothTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		first := r.ticketOf(incident)
+		twins := []string{r.world.MMD.AddTicket("A twin", first.Description), r.world.MMD.AddTicket("Another", first.Description)}
+		r.cycles(2)
+		slices.Sort(twins)
+		if got := slices.Sorted(slices.Values(r.linkOf(incident).Twins)); !slices.Equal(got, twins) {
+			t.Errorf("twins %q, want %q", got, twins)
+		}
+	})
+}
+
+// TestADoubtThatAPersonRetriesIsLookedForFirst resolves the ticket before: no list of
+// tickets that can still change shows it any more.
+func TestADoubtThatAPersonRetriesIsLookedForFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, incident := doubted(t)
+		number := r.world.ITSM.Row("incident", incident)["number"]
+		for _, ticket := range r.world.MMD.Tickets() {
+			if strings.HasPrefix(ticket.Title, number) {
+				r.world.MMD.SetState(ticket.ID, "resolved")
+			}
+		}
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.Lag = 0 })
+		r.cycles(2)
+		key := plan.LinkID("ticket.create", incident) + "/1"
+		if err := r.ledger.Retry(t.Context(), key, "nobody sees it", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		r.cycles(2)
+		if n := len(r.world.MMD.Tickets()); n != 3 || r.linkOf(incident).MMD == "" {
+			t.Errorf("%d tickets, link %+v\n%s", n, r.linkOf(incident), r.story())
+		}
+	})
+}
+
+// TestAnAnswerThatIsLateProvesNothingOfTheTimeInWhichItCame lets a note appear while
+// the list that does not show it is on its way.
+func TestAnAnswerThatIsLateProvesNothingOfTheTimeInWhichItCame(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.settle = 30 * time.Second
+		r.start()
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		r.world.MMD.AddNote(r.ticketOf(incident).ID, "vera@vendor.example", "On it.")
+		time.Sleep(time.Minute)
+		r.rest()
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "addNote", Kind: simulator.Late, Delay: 80 * time.Second, Times: 1})
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Any news?")
+		r.cycle() // gives up after 60 s; absence counts after 90
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "GET", Path: "/notes", Kind: simulator.Slow, Delay: 25 * time.Second, Times: -1})
+		time.Sleep(5 * time.Second)
+		r.cycles(4)
+		r.world.Faults.Clear()
+		r.rest()
+		if n := strings.Count(strings.Join(r.told(r.ticketOf(incident).ID), "\n"), "Any news?"); n != 1 {
+			t.Errorf("the comment is on the ticket %d times\n%s", n, r.story())
+		}
+	})
+}
+
+// TestAnElevationThatNobodyKnowsOfIsTakenBack sets the ledger back to before an
+// elevation was asked for, and takes the approval away: rights would stay open.
+func TestAnElevationThatNobodyKnowsOfIsTakenBack(t *testing.T) {
+	t.Parallel()
+	for _, lag := range []time.Duration{0, 20 * time.Minute} {
+		t.Run(fmt.Sprintf("with lists that lag by %s", lag), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.world.Incident(r.users, "Known to both", nil)
+				task, item := r.world.Task(r.users, "")
+				r.rest()
+				backup := copyOf(t, r.ledger)
+				time.Sleep(time.Hour)
+				r.world.MMD.Switch(func(s *mmd.Switches) { s.Lag = lag })
+				r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+				r.cycle()
+				r.elevation(true)
+				r.world.ITSM.Withdraw(item)
+				r.setBack(backup)
+				r.cycles(4 + int((lag+time.Hour)/(30*time.Second)))
+				r.elevation(false)
+				if link := r.elevationLinkOf(task); link.Ended.IsZero() || link.MMD == "" {
+					t.Errorf("link %+v\n%s", link, r.story())
+				}
+			})
+		})
+	}
+}
+
+// TestASecondElevationOfATaskIsATwin shows one that is open beside the link's own.
+func TestASecondElevationOfATaskIsATwin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, task := elevated(t)
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit = 5 })
+		r.world.MMD.CopyElevation(r.world.MMD.Elevations()[0].ID)
+		r.cycles(2 * 60)
+		if link := r.elevationLinkOf(task); len(link.Twins) != 1 || link.Notice == "" {
+			t.Errorf("%+v\n%s", link, r.story())
+		}
+		if c := r.counts(); c.Twins != 1 {
+			t.Errorf("%+v", c)
+		}
+	})
+}
+
+// elevationLinkOf gives the link of a task with its elevation request.
+func (r *rig) elevationLinkOf(task string) plan.Link {
+	r.Helper()
+	for link, err := range r.ledger.Links(r.Context(), plan.LinkQuery{Records: []string{task}, Kind: plan.ElevationLink}) {
+		if err != nil {
+			r.Fatal(err)
+		}
+		return link
+	}
+	r.Fatalf("the task has no link\n%s", r.story())
+	return plan.Link{}
+}
+
+// TestANoteThatWasEditedBeforeALossIsToldAsEdited loses the ledger before it saw that.
+func TestANoteThatWasEditedBeforeALossIsToldAsEdited(t *testing.T) {
+	t.Parallel()
+	for _, told := range []bool{false, true} {
+		t.Run(fmt.Sprintf("told before: %t", told), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				incident := r.world.Incident(r.users, "Laptop does not start", nil)
+				r.rest()
+				ticket := r.ticketOf(incident).ID
+				r.world.MMD.AddNote(ticket, "vera@vendor.example", "On it.")
+				time.Sleep(time.Hour)
+				r.rest()
+				r.world.MMD.EditNote(ticket, 0, "On it, really.")
+				if told {
+					time.Sleep(time.Hour)
+					r.rest()
+				}
+				r.lose()
+				if _, err := r.loop.Poller.Relink(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				for range 3 {
+					time.Sleep(time.Hour)
+					r.rest()
+				}
+				want := []string{"On it.", "Edited, now:\nOn it, really."}
+				if said := r.said(incident); !slices.Equal(said, want) {
+					t.Errorf("said on the record %q, want %q\n%s", said, want, r.story())
+				}
+			})
+		})
+	}
+}
+
+// TestARecordThatNamesATicketWhoseCreateIsUnknownProvesALoss: nobody but a ledger that
+// knew the ticket can have written its id there.
+func TestARecordThatNamesATicketWhoseCreateIsUnknownProvesALoss(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets", Kind: simulator.HTML, Times: 1})
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.cycle()
+		if op := r.opOf(plan.TicketCreate); op.State != plan.Unknown {
+			t.Fatalf("the create is %s", op.State)
+		}
+		backup := copyOf(t, r.ledger)
+		r.rest()
+		r.setBack(backup)
+		r.world.MMD.AddNote(r.ticketOf(incident).ID, "vera@vendor.example", "On it.")
+		for range 3 {
+			time.Sleep(20 * time.Minute)
+			r.rest()
+		}
+		if said := r.said(incident); !slices.Equal(said, []string{"On it."}) {
+			t.Errorf("said on the record %q\n%s", said, r.story())
+		}
+		r.ticketOf(incident)
+	})
+}
+
+// TestInATenantWithNothingInItOneCreateIsTriedAtATime: ten creates are lost on their
+// way, and no list shows whether it sees.
+func TestInATenantWithNothingInItOneCreateIsTriedAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets", Kind: simulator.ResetAfter, Times: 10})
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "GET", Path: "tickets", Kind: simulator.EmptyList, Times: -1})
+		for i := range 10 {
+			r.world.Incident(r.users, fmt.Sprintf("Laptop %d does not start", i), nil)
+		}
+		posted := len(r.world.MMD.Tickets())
+		for range 60 {
+			r.cycles(1)
+			now := len(r.world.MMD.Tickets())
+			if posted > 0 && now > posted+1 {
+				t.Fatalf("%d tickets were made in one cycle while no list shows any\n%s", now-posted, r.story())
+			}
+			if posted = now; posted > 10 {
+				break
+			}
+		}
+		if posted != 11 {
+			t.Errorf("%d tickets, want the ten that were lost and one try\n%s", posted, r.story())
+		}
+		r.world.Faults.Clear()
+		for range 3 {
+			time.Sleep(20 * time.Minute)
+			r.rest()
+		}
+		if n, c := len(r.world.MMD.Tickets()), r.counts(); n != 11 || c.Twins != 1 {
+			t.Errorf("%d tickets, %+v\n%s", n, c, r.story())
+		}
+	})
+}
+
+// TestWhatALedgerThatWasSetBackHoldsBackIsSaid sets it back to a time in which the
+// record was with another group: nobody knows since when it is back.
+func TestWhatALedgerThatWasSetBackHoldsBackIsSaid(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		group := r.world.ITSM.Row("incident", incident)["assignment_group"]
+		r.world.ITSM.Set("incident", incident, map[string]string{"assignment_group": ""})
+		r.rest()
+		backup := copyOf(t, r.ledger)
+		r.world.ITSM.Set("incident", incident, map[string]string{"assignment_group": group})
+		time.Sleep(time.Hour)
+		r.rest()
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Nobody has seen this.")
+		r.world.Incident(r.users, "The older copy does not know it", nil)
+		r.setBack(backup)
+		time.Sleep(time.Minute)
+		r.rest()
+		if link := r.linkOf(incident); !strings.Contains(link.Notice, "may not have been passed on") {
+			t.Errorf("nothing is said: %+v\n%s", link, r.story())
+		}
+	})
+}
