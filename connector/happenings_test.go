@@ -144,10 +144,9 @@ func (p *play) lag(d time.Duration) {
 func (p *play) empty() {
 	side := []string{simulator.SideITSM, simulator.SideMMD}[p.dice.IntN(2)]
 	p.say("  of %s", side)
-	// Where nothing is known to exist yet, empty lists are all that an empty tenant can show.
-	first, _ := p.linked(p.first)
-	other, _ := p.linked(p.other)
-	p.may.twice = p.may.twice || side == simulator.SideMMD && first.MMD == "" && other.MMD == ""
+	// Where nothing is known to exist yet, no ticket or no note on it, empty lists are all
+	// that can be shown, and the third one is believed in the end.
+	p.may.twice = p.may.twice || side == simulator.SideMMD && p.beat == 0
 	// Not for so long that the third empty look at a ticket without notes is to be believed.
 	p.world.Faults.Add(simulator.Rule{Side: side, Method: "GET", Kind: simulator.EmptyList, Times: 4 + p.dice.IntN(12)})
 	for _, method := range []string{"POST", "PATCH"} {
@@ -236,7 +235,7 @@ func (p *play) editNote() {
 	if ticket, n, said := p.vendorNote(incident); said != nil {
 		p.say("  %q", said.text)
 		said.loose = true
-		now := &words{text: "Corrected: " + said.text[:len(said.text)-1] + ", really.", edited: true, loose: p.may.forgotten}
+		now := &words{text: "Corrected: " + said.text[:len(said.text)-1] + ", really.", edited: true, loose: p.may.forgotten, signed: said.signed}
 		p.notes[incident] = append(p.notes[incident], now)
 		p.world.MMD.EditNote(ticket, n, now.text)
 	}
