@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"bridge/plan"
 	"bridge/simulator"
 	"bridge/simulator/mmd"
 )
@@ -128,6 +129,7 @@ func TestAnEditWhileACreateIsUnknownMakesNoSecondTicket(t *testing.T) {
 		if n := len(r.world.MMD.Tickets()); n != 1 {
 			t.Errorf("%d tickets\n%s", n, r.story())
 		}
+		r.opOf(plan.TicketCreate) // one, whatever the text was when it was planned
 	})
 }
 

@@ -100,7 +100,7 @@ func (s *strangers) adopt(ctx context.Context, report *Report) error {
 			return err
 		}
 	}
-	report.Unread = append(report.Unread, s.relinking.strangers()...)
+	report.Unread = append(report.Unread, s.strangers()...)
 	return nil
 }
 
