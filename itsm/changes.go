@@ -10,11 +10,13 @@ import (
 // Changes lists the rows of a query that changed since, oldest first. It pages by
 // key (sys_updated_on, sys_id), because rows that change while they are read would
 // shift every offset; pages that access rules have emptied are stepped over by
-// offset, because a short page is not the end. A row is given again only if it
-// changed while it was read.
+// offset, because a short page is not the end. A query with an order of its own is read
+// in that order, by offset: a key that the rows do not follow would lose some. A row is
+// given again only if it changed while it was read.
 func (c *Client) Changes(ctx context.Context, ask Ask, since time.Time) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		w := &walk{client: c, ask: ask, query: Encoded(ask.Query), seen: map[string]seen{}}
+		w.unsorted = w.query.sorted()
 		if ask.Above != "" {
 			w.query = w.query.And(If("sys_id", More, ask.Above))
 		}

@@ -9,6 +9,35 @@ import (
 	"bridge/itsm"
 )
 
+// A query with an order of its own may begin as if it were in order of change.
+func TestAQueryWithAnOrderOfItsOwnLosesNoRow(t *testing.T) {
+	t.Parallel()
+	server := newStandIn()
+	for i, at := range []int{1, 2, 9, 3, 4, 5, 6, 10} {
+		server.Insert("incident", map[string]string{"short_description": strconv.Itoa(i), "sys_updated_on": second(at)})
+	}
+	for query, want := range map[string]string{
+		"ORDERBYshort_description":                                                                "01234567",
+		"ORDERBYDESCshort_description":                                                            "76543210",
+		"short_description!=x^^ORDERBYy^ORDERBYshort_description":                                 "01234567",
+		"short_description<4^ORDERBYDESCshort_description":                                        "3210",
+		"short_description=0^NQshort_description>5^ORDERBYopened_at^ORDERBYDESCshort_description": "760",
+		"": "01345627",
+	} {
+		t.Run(query, func(t *testing.T) {
+			t.Parallel()
+			cfg := config(t, &desk{answer: func(r *http.Request, w http.ResponseWriter) { server.ServeHTTP(w, r) }})
+			got := ""
+			for _, row := range collect(t, open(t, cfg).Changes(t.Context(), itsm.Ask{Table: "incident", Query: query, Fields: []string{"short_description"}}, time.Time{})) {
+				got += row.Value("short_description")
+			}
+			if got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+		})
+	}
+}
+
 // A list of which only a few rows are wanted asks for a few, and still finds all.
 func TestAListAsksForAsFewRowsAsItIsTold(t *testing.T) {
 	t.Parallel()

@@ -205,6 +205,17 @@ func (q Query) Fields() []string {
 	return out
 }
 
+// sorted says whether the query has an order of its own, before any that is added.
+func (q Query) sorted() bool {
+	for _, g := range q.groups {
+		g = "^" + strings.ReplaceAll(g, "^^", "")
+		if strings.Contains(g, "^ORDERBY") || strings.Contains(g, "^GROUPBY") {
+			return true
+		}
+	}
+	return len(q.order) > 0
+}
+
 // And narrows the query, in each of its groups: what stands before a ^NQ does not
 // carry over.
 func (q Query) And(conditions ...Condition) Query {

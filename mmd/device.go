@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"strings"
 	"time"
 )
 
@@ -79,9 +80,21 @@ func (d *Device) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// key is what a device is told from others by: no single id is there of every device.
+func (d Device) key() string {
+	key := d.Name + "\n" + d.SerialNumber
+	for _, id := range []*string{d.IntuneID, d.GlobalDeviceID, d.AADDeviceID} {
+		key += "\n"
+		if id != nil {
+			key += *id
+		}
+	}
+	return strings.Trim(key, "\n")
+}
+
 // List lists devices: see "List devices".
 func (s *Devices) List(ctx context.Context, o ListOptions) iter.Seq2[Device, error] {
-	return list(ctx, s.service, place{"tenants/" + segment(s.tenant) + "/devices", "tenants/ID/devices"}, o, func(Device) string { return "" })
+	return list(ctx, s.service, place{"tenants/" + segment(s.tenant) + "/devices", "tenants/ID/devices", true}, o, Device.key)
 }
 
 // Get reads one device: see "Get device by device name".
@@ -118,7 +131,7 @@ func (d *UserDevice) UnmarshalJSON(raw []byte) error {
 
 // List lists users: see "List users".
 func (s *Users) List(ctx context.Context, o ListOptions) iter.Seq2[User, error] {
-	return list(ctx, s.service, place{"tenants/" + segment(s.tenant) + "/users", "tenants/ID/users"}, o, func(User) string { return "" })
+	return list(ctx, s.service, place{"tenants/" + segment(s.tenant) + "/users", "tenants/ID/users", true}, o, func(u User) string { return u.UPN })
 }
 
 // Get reads one user: see "Get user by userUpn". The answer is a collection of one.

@@ -94,7 +94,7 @@ var (
 
 // List lists elevation requests: see "List elevation requests".
 func (s *Elevations) List(ctx context.Context, o ListOptions) iter.Seq2[Elevation, error] {
-	return list(ctx, s.service, place{s.path(), "tenants/ID/elevationRequests"}, o, func(e Elevation) string { return e.ID })
+	return list(ctx, s.service, place{path: s.path(), name: "tenants/ID/elevationRequests"}, o, func(e Elevation) string { return e.ID })
 }
 
 // Create opens an elevation request: see "Create elevation request".

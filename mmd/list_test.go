@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,59 @@ func TestListPages(t *testing.T) {
 				t.Errorf("%d tickets in %d pages, want %d in %d", len(seen), s.asked, tt.want, tt.asked)
 			}
 		})
+	}
+}
+
+func TestDevicesAndUsersThatMoveBetweenPagesComeOnce(t *testing.T) {
+	t.Parallel()
+	const null = `{"name":"","serialNumber":"S","intuneId":null,"userUpn":null}`
+	device := func(id string) string { return `{"name":"D","serialNumber":"S","intuneId":"` + id + `"}` }
+	pages := func(all ...[]string) (out []string) {
+		for _, items := range all {
+			out = append(out, `{"value":[`+strings.Join(items, ",")+`]}`)
+		}
+		return out
+	}
+	full := make([]string, mmd.Page)
+	for i := range full {
+		full[i] = device(fmt.Sprint(i))
+	}
+	tests := map[string]struct {
+		answers     []string
+		want, asked int
+	}{
+		"one that moved to the next page":               {pages(full, []string{device("99"), device("100")}), 101, 2},
+		"two on one page that nothing tells apart":      {pages([]string{null, null}), 2, 1},
+		"without an id, on two pages":                   {pages(append([]string{null}, full[1:]...), []string{null, device("100")}), 101, 2},
+		"a server that gives the same page for ever":    {pages(full), 100, 4},
+		"devices of which nothing is said are all told": {pages(slices.Repeat([]string{`{}`}, mmd.Page), []string{`{}`}), 101, 2},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, s := client(t, http.StatusOK, "")
+			s.answers = tt.answers
+			n := 0
+			for _, err := range c.Devices.List(t.Context(), mmd.ListOptions{}) {
+				if n++; err != nil || n > 1000 {
+					t.Fatal(n, err)
+				}
+			}
+			if n != tt.want || s.asked != tt.asked {
+				t.Errorf("%d devices in %d pages, want %d in %d", n, s.asked, tt.want, tt.asked)
+			}
+		})
+	}
+	c, s := client(t, http.StatusOK, "")
+	s.answers = pages(slices.Repeat([]string{`{"name":"Ada","upn":"ada@x"}`}, mmd.Page))
+	n := 0
+	for _, err := range c.Users.List(t.Context(), mmd.ListOptions{}) {
+		if n++; err != nil || n > 1000 {
+			t.Fatal(n, err)
+		}
+	}
+	if n != mmd.Page || s.asked != 4 {
+		t.Errorf("%d users in %d pages, want those of one page, and four", n, s.asked)
 	}
 }
 

@@ -151,17 +151,21 @@ func (o ListOptions) query(skip, top int) url.Values {
 // the same page for ever does not hold the list for ever.
 const stalePages = 3
 
-// place is a path, and its name without identities.
-type place struct{ path, name string }
+// place is a path, and its name without identities. Objects that only look alike have no
+// id: two of them on one page are two.
+type place struct {
+	path, name string
+	lookAlike  bool
+}
 
 // list pages through a collection until a page is short. Objects that arrive in
 // mid-list shift the pages: what was seen is not given twice.
 func list[T any](ctx context.Context, s service, at place, o ListOptions, id func(T) string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		seen := map[string]bool{}
+		seen := map[string]int{} // on which page
 		given, stale := 0, 0
-		for skip := o.Skip; ; {
+		for skip, number := o.Skip, 1; ; number++ {
 			top := s.page
 			if o.Top > 0 {
 				top = min(top, o.Top-given)
@@ -174,10 +178,10 @@ func list[T any](ctx context.Context, s service, at place, o ListOptions, id fun
 			stale++
 			for _, item := range page {
 				if key := id(item); key != "" {
-					if seen[key] {
+					if on, known := seen[key]; known && (on != number || !at.lookAlike) {
 						continue
 					}
-					seen[key] = true
+					seen[key] = number
 				}
 				given, stale = given+1, 0
 				if !yield(item, nil) {

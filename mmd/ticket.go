@@ -166,7 +166,7 @@ var ErrNotes = errors.New("this server does not offer the notes of a ticket")
 
 // List lists tickets: see "List tickets".
 func (s *Tickets) List(ctx context.Context, o ListOptions) iter.Seq2[Ticket, error] {
-	return list(ctx, s.service, place{"tickets", "tickets"}, o, func(t Ticket) string { return t.ID })
+	return list(ctx, s.service, place{path: "tickets", name: "tickets"}, o, func(t Ticket) string { return t.ID })
 }
 
 // Get reads one ticket: see "Get ticket by ID".
@@ -187,7 +187,7 @@ func (s *Tickets) Create(ctx context.Context, t NewTicket) (Ticket, error) {
 
 // Notes reads the notes of a ticket: see "Get ticket notes".
 func (s *Tickets) Notes(ctx context.Context, id string) ([]Note, error) {
-	notes, err := read[Note](ctx, s.service, place{ticketPath(id) + "/notes", "tickets('ID')/notes"}, nil)
+	notes, err := read[Note](ctx, s.service, place{path: ticketPath(id) + "/notes", name: "tickets('ID')/notes"}, nil)
 	return notes, notesError(err)
 }
 

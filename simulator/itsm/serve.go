@@ -27,13 +27,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q.header.Set("Date", s.cfg.Now().UTC().Format(http.TimeFormat))
 	q.header.Set("Server", "ServiceNow")
 	q.header.Set("Cache-Control", "no-cache,no-store,must-revalidate,max-age=-1")
-	s.mu.Lock()
-	s.answer(q)
-	s.mu.Unlock()
+	s.alone(q)
 	w.WriteHeader(q.status)
 	if r.Method != http.MethodHead {
 		w.Write(q.body.Bytes()) //nolint:errcheck,gosec // the client has gone
 	}
+}
+
+// alone answers one request at a time. A switch that panics ends that request, and not
+// the desk.
+func (s *Server) alone(q *request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer(q)
 }
 
 func (s *Server) answer(q *request) {
@@ -181,7 +187,8 @@ func (s *Server) list(q *request, t *table) {
 	q.head(http.StatusOK)
 	q.body.WriteString(`{"result":[`)
 	first := true
-	for _, r := range found[min(offset, len(found)):min(offset+limit, len(found))] {
+	from := min(offset, len(found)) // no sum of two numbers that came: it may be none
+	for _, r := range found[from:][:min(limit, len(found)-from)] {
 		if s.switches.Hide != nil && s.switches.Hide(t.name, r.id()) {
 			continue
 		}
