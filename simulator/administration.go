@@ -64,7 +64,7 @@ func (w *World) administration() http.Handler {
 			Chance float64 `json:"chance"`
 			Kinds  []Kind  `json:"kinds"`
 		}
-		if hear(out, r, &in) {
+		if hear(out, r, &in) && known(out, in.Kinds...) {
 			w.Faults.Random(in.Chance, in.Kinds...)
 			tell(out, "drawn")
 		}
@@ -100,14 +100,21 @@ func kinds() string {
 	return strings.Join(names, ", ")
 }
 
+// known refuses a kind of fault that there is not: it would do something else.
+func known(out http.ResponseWriter, given ...Kind) bool {
+	for _, kind := range given {
+		if !slices.Contains(Kinds(), kind) {
+			http.Error(out, "the kind "+strconv.Quote(string(kind))+" is not one of those that there are: "+kinds(), http.StatusBadRequest)
+			return false
+		}
+	}
+	return true
+}
+
 // script adds a fault whose kind there is.
 func (w *World) script(out http.ResponseWriter, r *http.Request) {
 	var rule Rule
-	if !hear(out, r, &rule) {
-		return
-	}
-	if !slices.Contains(Kinds(), rule.Kind) {
-		http.Error(out, "the kind "+strconv.Quote(string(rule.Kind))+" is not one of those that there are: "+kinds(), http.StatusBadRequest)
+	if !hear(out, r, &rule) || !known(out, rule.Kind) {
 		return
 	}
 	if !slices.Contains([]string{"", SideITSM, SideMMD, SideAuthority}, rule.Side) {
@@ -133,6 +140,7 @@ func (w *World) switched() switches {
 	w.ITSM.Switch(func(s *itsm.Switches) {
 		desk = *s
 		desk.HiddenFields, desk.ReadOnly, desk.Mandatory = maps.Clone(s.HiddenFields), maps.Clone(s.ReadOnly), maps.Clone(s.Mandatory)
+		desk.HiddenRows, desk.Aborts = maps.Clone(s.HiddenRows), maps.Clone(s.Aborts)
 	})
 	w.MMD.Switch(func(s *mmd.Switches) { vendor = *s })
 	w.Authority.Switch(func(s *authority.Switches) { gate = *s })

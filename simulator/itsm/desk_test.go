@@ -291,6 +291,11 @@ func TestPagesSlideAndRightsComeAfterTheLimit(t *testing.T) {
 	if w = d.ask("GET", "/api/now/table/incident/"+ids["b"], ""); w.Code != http.StatusNotFound {
 		t.Errorf("a row that may not be read: %d, want 404", w.Code)
 	}
+	number := d.Row("incident", ids["c"])["number"]
+	d.Switch(func(s *itsm.Switches) { s.Hide, s.HiddenRows = nil, map[string]bool{number: true, ids["a"]: true} })
+	if got := d.found(""); got != "b" {
+		t.Errorf("without what is hidden by number and by sys_id: %s, want b", got)
+	}
 	w = d.ask("GET", "/api/now/table/incident?sysparm_limit=1&sysparm_no_count=true&sysparm_suppress_pagination_header=true", "")
 	if w.Header().Get("Link")+w.Header().Get("X-Total-Count") != "" {
 		t.Errorf("headers that were not wanted: %v", w.Header())

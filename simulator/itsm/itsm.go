@@ -53,6 +53,8 @@ type Switches struct {
 	UnknownField string `json:"unknown_field"`
 	// Hide leaves rows out of pages after the limit, as access rules do.
 	Hide func(table, sysID string) bool `json:"-"`
+	// HiddenRows are such rows by sys_id or number.
+	HiddenRows map[string]bool `json:"hidden_rows"`
 	// HiddenFields ("incident.priority") are missing from replies, and refuse to
 	// be queried. HiddenAsEmpty shows them as "" instead.
 	HiddenFields  map[string]bool `json:"hidden_fields"`
@@ -85,6 +87,9 @@ type Switches struct {
 	Mandatory map[string][]string `json:"mandatory"`
 	// Abort names the business rule that stops a write, or none.
 	Abort func(table string, fields map[string]string) string `json:"-"`
+	// Aborts are such rules by what they stop: all writes to a table ("incident"), or
+	// those that set a field ("incident.state").
+	Aborts map[string]string `json:"aborts"`
 	// EveryoneApproves asks for all approvers, not for any.
 	EveryoneApproves bool `json:"everyone_approves"`
 	// DocumentIDAsText writes document_id as a text, without a link.

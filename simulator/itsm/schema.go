@@ -32,9 +32,8 @@ type column struct {
 	size int
 	// of is the table that defines it.
 	of string
-	// choices are the labels of values, strict where others are refused.
+	// choices are the labels of values; where there are some, others are not taken.
 	choices []choice
-	strict  bool
 }
 
 type choice struct{ value, label string }
@@ -103,7 +102,7 @@ sys_domain_path      string    255  Domain Path`
 caller_id         reference sys_user Caller
 category          choice    40   Category
 subcategory       choice    40   Subcategory
-close_code        choice!   40   Resolution code
+close_code        choice    40   Resolution code
 hold_reason       choice    40   On hold reason
 incident_state    choice    40   Incident state
 resolved_at       datetime  -    Resolved
@@ -285,6 +284,12 @@ change_request.type emergency Emergency
 change_request.close_code successful Successful
 change_request.close_code successful_issues Successful with issues
 change_request.close_code unsuccessful Unsuccessful
+problem.state 101 New
+problem.state 102 Assess
+problem.state 103 Root Cause Analysis
+problem.state 104 Fix in Progress
+problem.state 106 Resolved
+problem.state 107 Closed
 sysapproval_approver.state not+requested Not Yet Requested
 sysapproval_approver.state requested Requested
 sysapproval_approver.state approved Approved
@@ -312,7 +317,7 @@ func schema() tables {
 		{table{name: "sc_request", parent: "task", display: "number", prefix: "REQ", closing: closed}, scItemColumns},
 		{table{name: "change_request", parent: "task", display: "number", prefix: "CHG", closing: []string{"3", "4"}}, changeColumns},
 		{table{name: "change_task", parent: "task", display: "number", prefix: "CTASK", closing: closed}, changeTaskColumns},
-		{table{name: "problem", parent: "task", display: "number", prefix: "PRB", closing: []string{"107", "4"}}, ""},
+		{table{name: "problem", parent: "task", display: "number", prefix: "PRB", closing: []string{"107"}}, ""},
 		{table{name: "sys_user", display: "name"}, userColumns},
 		{table{name: "sys_user_group", display: "name"}, groupColumns},
 		{table{name: "cmdb_ci", display: "name"}, ciColumns},
@@ -352,8 +357,7 @@ func (all tables) add(t table, own string) {
 func readColumns(t *table, text string) {
 	for line := range strings.Lines(strings.TrimSpace(text)) {
 		words := strings.Fields(line)
-		kind, strict := strings.CutSuffix(words[1], "!")
-		c := &column{name: words[0], kind: kind, strict: strict, label: strings.Join(words[3:], " "), of: t.name}
+		c := &column{name: words[0], kind: words[1], label: strings.Join(words[3:], " "), of: t.name}
 		if n, err := strconv.Atoi(words[2]); err == nil {
 			c.size = n
 		} else if words[2] != "-" {

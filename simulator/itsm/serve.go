@@ -138,7 +138,7 @@ func (s *Server) collection(q *request, t *table) {
 
 func (s *Server) record(q *request, t *table, id string) {
 	r := s.seen(s.records[id])
-	if r == nil || !r.table.is(t.name) || s.switches.Hide != nil && s.switches.Hide(t.name, id) {
+	if r == nil || !r.table.is(t.name) || s.concealed(t, r) {
 		q.fail(http.StatusNotFound, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
 		return
 	}
@@ -156,6 +156,12 @@ func (s *Server) record(q *request, t *table, id string) {
 	default:
 		q.fail(http.StatusMethodNotAllowed, "Method not allowed", "")
 	}
+}
+
+// concealed says whether access rules keep a row from being read.
+func (s *Server) concealed(t *table, r *record) bool {
+	hidden := s.switches.HiddenRows
+	return hidden[r.id()] || hidden[r.fields["number"]] || s.switches.Hide != nil && s.switches.Hide(t.name, r.id())
 }
 
 // list answers a query: the limit comes before the access rules, the count before both.
@@ -189,7 +195,7 @@ func (s *Server) list(q *request, t *table) {
 	first := true
 	from := min(offset, len(found)) // no sum of two numbers that came: it may be none
 	for _, r := range found[from:][:min(limit, len(found)-from)] {
-		if s.switches.Hide != nil && s.switches.Hide(t.name, r.id()) {
+		if s.concealed(t, r) {
 			continue
 		}
 		if !first {

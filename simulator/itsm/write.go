@@ -82,16 +82,27 @@ func (s *Server) barred(q *request, t *table, r *record, given map[string]string
 		q.fail(http.StatusForbidden, "Operation Failed", "Data Policy Exception: \n\tThe following fields are mandatory: "+strings.Join(lacks, ", "))
 		return true
 	}
-	if s.switches.Abort == nil {
-		return false
-	}
-	rule := s.switches.Abort(t.name, maps.Clone(given))
+	rule := s.aborting(t.name, given)
 	if rule == "" {
 		return false
 	}
 	q.fail(http.StatusForbidden, "Operation Failed",
 		"Operation against file '"+t.name+"' was aborted by Business Rule '"+rule+"^"+s.newID()+"'. Business Rule Stack:"+rule)
 	return true
+}
+
+// aborting names the business rule that stops a write, or none.
+func (s *Server) aborting(table string, given map[string]string) string {
+	for _, field := range slices.Sorted(maps.Keys(given)) {
+		if rule := s.switches.Aborts[table+"."+field]; rule != "" {
+			return rule
+		}
+	}
+	rule := s.switches.Aborts[table]
+	if rule == "" && s.switches.Abort != nil {
+		rule = s.switches.Abort(table, maps.Clone(given))
+	}
+	return rule
 }
 
 // lacks gives the labels of what policies ask for and the row would not have.
@@ -139,7 +150,7 @@ func (s *Server) body(q *request, t *table) (map[string]string, bool) {
 		if q.params["sysparm_input_display_value"] == "true" {
 			text = s.fromDisplay(c, text)
 		}
-		if c.strict && text != "" && !s.switches.AnyChoice && !slices.ContainsFunc(c.choices, func(ch choice) bool { return ch.value == text }) {
+		if len(c.choices) > 0 && text != "" && !s.switches.AnyChoice && !slices.ContainsFunc(c.choices, func(ch choice) bool { return ch.value == text }) {
 			continue // a choice that nobody knows is as good as none
 		}
 		out[name] = shorten(text, c.size)
