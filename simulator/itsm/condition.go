@@ -80,6 +80,10 @@ func (s *Server) compile(t *table, c condition) test {
 		}
 	case "BETWEEN", "ON", "NOTON", "RELATIVEGT", "RELATIVELT", "RELATIVEGE", "RELATIVELE":
 		return s.ranged(p, c.operator, want)
+	case "DYNAMIC", "IN_HIERARCHY":
+		return s.related(p, c.operator, want)
+	case "DATEPART", "MORETHAN", "LESSTHAN":
+		return nil // not evaluated here: as good as an operator that there is not
 	case "SAMEAS", "NSAMEAS", "GT_FIELD", "LT_FIELD", "GT_OR_EQUALS_FIELD", "LT_OR_EQUALS_FIELD":
 		return s.besides(t, p, c.operator, want)
 	}
@@ -189,20 +193,65 @@ func (s *Server) besides(t *table, p *path, operator, field string) test {
 	}
 }
 
+// me is the dynamic filter for whoever asks, which every instance has.
+const me = "90d1921e5f510100a9ad2572f2b477fe"
+
+// related tests a reference by a dynamic filter, or by what its record is below.
+func (s *Server) related(p *path, operator, want string) test {
+	switch {
+	case p.last().kind != "reference", operator == "DYNAMIC" && (want != me || p.last().to != "sys_user"):
+		return nil
+	case operator == "DYNAMIC":
+		return func(r *record) bool { return p.value(r) == s.userID(s.cfg.Username) }
+	}
+	return func(r *record) bool {
+		id := p.value(r)
+		for range 16 { // more is a circle
+			if id == "" || s.equal(id, want) {
+				break
+			}
+			above := s.records[id]
+			if above == nil {
+				return false
+			}
+			id = above.fields["parent"]
+		}
+		return id != "" && s.equal(id, want)
+	}
+}
+
 // relative reads unit@ago@n.
 func (s *Server) relative(words []string) (string, bool) {
 	if len(words) != 3 || words[1] != "ago" && words[1] != "ahead" {
 		return "", false
 	}
-	unit := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "dayofweek": 24 * time.Hour, "day": 24 * time.Hour}[words[0]]
 	n, err := strconv.Atoi(words[2])
-	if unit == 0 || err != nil {
+	if err != nil {
 		return "", false
 	}
 	if words[1] == "ago" {
 		n = -n
 	}
-	return s.cfg.Now().UTC().Add(time.Duration(n) * unit).Format(time.DateTime), true
+	at := s.cfg.Now().UTC()
+	switch words[0] {
+	case "minute":
+		at = at.Add(time.Duration(n) * time.Minute)
+	case "hour":
+		at = at.Add(time.Duration(n) * time.Hour)
+	case "day", "dayofweek":
+		at = at.AddDate(0, 0, n)
+	case "week":
+		at = at.AddDate(0, 0, 7*n)
+	case "month":
+		at = at.AddDate(0, n, 0)
+	case "quarter":
+		at = at.AddDate(0, 3*n, 0)
+	case "year":
+		at = at.AddDate(n, 0, 0)
+	default:
+		return "", false
+	}
+	return at.Format(time.DateTime), true
 }
 
 // moment reads a time as a query writes it; the zone is a switch.
