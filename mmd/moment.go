@@ -3,6 +3,7 @@ package mmd
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -44,7 +45,7 @@ func (n *number) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	f, err := strconv.ParseFloat(raw, 64)
-	if err != nil {
+	if err != nil || math.IsNaN(f) || math.Abs(f) > 1<<53 { // what is no number at all compares with nothing
 		return fmt.Errorf("%.40s is no number", b)
 	}
 	*n = number(f)
