@@ -73,7 +73,7 @@ func (e *Error) Error() string {
 		if e.Message != "" {
 			fmt.Fprintf(&b, ": %s", e.Message)
 		}
-		if e.Err != nil {
+		if e.Err != nil && !strings.Contains(strings.ToLower(e.Message), strings.ToLower(e.Err.Error())) { // said already
 			fmt.Fprintf(&b, ": %v", e.Err)
 		}
 	case e.Err != nil:
