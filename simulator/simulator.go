@@ -107,7 +107,7 @@ func (w *World) side(path string) (string, http.Handler) {
 }
 
 // Secrets gives all that must be found in no log, file or output: what was configured,
-// and what was handed out and is still good.
+// and what was ever handed out.
 func (w *World) Secrets() []string {
 	c := w.Config
 	out := []string{c.ClientSecret, c.Password, c.DeskSecret, c.Key}

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -35,6 +36,8 @@ type Server struct {
 	devices  map[string]*device
 	used     map[string]time.Time
 	given    int
+	// handed is all that was ever handed out and let somebody in.
+	handed []string
 }
 
 // Switches are what an operator of the authority may set. The zero value gives tokens of
@@ -98,15 +101,12 @@ func (s *Server) Given() int {
 	return s.given
 }
 
-// Secrets gives all tokens that are good: what must be found in no log.
+// Secrets gives all tokens and codes that were ever handed out: what must be found in no
+// log, for it was written while they were good.
 func (s *Server) Secrets() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []string
-	for token := range s.tokens {
-		out = append(out, token)
-	}
-	return out
+	return slices.Clone(s.handed)
 }
 
 // ServeHTTP answers discovery, both generations of the token endpoint, and the places

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,8 +124,8 @@ func TestATokenEnds(t *testing.T) {
 	}
 	second := give()
 	d.Revoke()
-	if _, good := d.Who(second); good || len(d.Secrets()) != 0 {
-		t.Error("it is good after it was revoked")
+	if _, good := d.Who(second); good || !slices.Contains(d.Secrets(), second) || !slices.Contains(d.Secrets(), first) {
+		t.Error("it is good after it was revoked, or forgotten as a secret")
 	}
 	d.Switch(func(s *authority.Switches) { s.Deny = true })
 	if w := d.ask("POST", byToken, client+"&"+secret+scope); w.Code != http.StatusBadRequest || d.Given() != 2 {
@@ -243,6 +244,9 @@ func TestABrowserBringsACodeBack(t *testing.T) {
 		return url.Values{"grant_type": {"authorization_code"}, "client_id": {"app"}, "code": {code}, "code_verifier": {verifier}, "redirect_uri": {"http://localhost:9/back?x=1"}}
 	}
 	first := code()
+	if !slices.Contains(d.Secrets(), first) {
+		t.Error("the code that comes back is no secret")
+	}
 	got := d.read(d.ask("POST", byToken, redeem(first).Encode()))
 	token, _ := got["access_token"].(string)
 	if who, good := d.Who(token); !good || who != "bea@contoso.example" || got["scope"] != "https://mmd.test/.default" || got["id_token"] == nil || got["client_info"] == nil {
@@ -283,6 +287,9 @@ func TestADeviceWaitsForAPerson(t *testing.T) {
 		return d.read(d.ask("POST", tenant+"/oauth2/v2.0/devicecode", "client_id=app&scope=offline_access+https://mmd.test/.default"))
 	}
 	asked := start()
+	if !slices.Contains(d.Secrets(), asked["device_code"].(string)) {
+		t.Error("the code that the device keeps is no secret")
+	}
 	poll := func(asked map[string]any) map[string]any {
 		return d.read(d.ask("POST", byToken, "grant_type=device_code&client_id=app&device_code="+asked["device_code"].(string)))
 	}

@@ -41,6 +41,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	text := rand.Text()
+	s.handed = append(s.handed, text)
 	s.codes[text] = code{
 		who: cmp.Or(q.Get("login_hint"), s.cfg.User), scope: q.Get("scope"), redirect: q.Get("redirect_uri"), challenge: q.Get("code_challenge"),
 		until: s.cfg.Now().Add(10 * time.Minute),
@@ -91,6 +92,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, base string) {
 	}
 	text := rand.Text() + rand.Text()
 	s.devices[text] = d
+	s.handed = append(s.handed, text) // the code for a person is meant to be shown
 	where := base + "/oauth2/deviceauth"
 	reply(w, http.StatusOK, map[string]any{
 		"device_code": text, "user_code": d.user, "verification_uri": where, "expires_in": 900, "interval": 5,

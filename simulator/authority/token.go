@@ -142,6 +142,7 @@ func resources(scope string) string {
 func (s *Server) note(g grant) string {
 	text := g.kind + "-" + rand.Text() + rand.Text()
 	s.tokens[text] = g
+	s.handed = append(s.handed, text)
 	return text
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,9 @@ func (s *Server) sign(q *request) {
 	s.calls++
 	q.header.Set("X-Transaction-Id", strconv.FormatInt(0xc2e8b1900000+s.calls, 16))
 	if _, err := q.Cookie("JSESSIONID"); err != nil {
-		q.header.Add("Set-Cookie", "JSESSIONID="+strconv.FormatInt(0x5e5510000000+s.calls, 16)+"; Path=/; HttpOnly; SameSite=None; Secure")
+		session := strconv.FormatInt(0x5e5510000000+s.calls, 16)
+		s.handed = append(s.handed, session)
+		q.header.Add("Set-Cookie", "JSESSIONID="+session+"; Path=/; HttpOnly; SameSite=None; Secure")
 		q.header.Add("Set-Cookie", "glide_user_route=glide.f6d1; Max-Age=2147483647; Path=/; HttpOnly; Secure")
 	}
 }
@@ -134,16 +137,14 @@ func (s *Server) give(kind string, life time.Duration) token {
 	rand.Read(raw)
 	t := token{hex.EncodeToString(raw), kind, now.Add(life)}
 	s.tokens[t.text] = t
+	s.handed = append(s.handed, t.text)
 	return t
 }
 
-// Secrets gives the tokens that are good: what must be found in no log.
+// Secrets gives the tokens and sessions that were ever given: what must be found in no
+// log, for it was written while they were good.
 func (s *Server) Secrets() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []string
-	for text := range s.tokens {
-		out = append(out, text)
-	}
-	return out
+	return slices.Clone(s.handed)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,7 +98,7 @@ func TestTokensOfTheDesk(t *testing.T) {
 	third := read(get("grant_type=password&username=bridge&password=secret" + client))
 	d.wait(1800)
 	fourth := read(get("grant_type=refresh_token&refresh_token=" + url.QueryEscape(third.Refresh) + client))
-	if fourth.Access == "" || fourth.Access == third.Access || len(d.Secrets()) != 2 {
+	if fourth.Access == "" || fourth.Access == third.Access || !slices.Contains(d.Secrets(), first.Access) || !slices.Contains(d.Secrets(), third.Refresh) {
 		t.Errorf("refreshed: %v, %d secrets", fourth.Access != third.Access, len(d.Secrets()))
 	}
 	for _, bad := range []string{

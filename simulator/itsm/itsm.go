@@ -40,6 +40,8 @@ type Server struct {
 	serial int
 	calls  int64
 	tokens map[string]token
+	// handed are the tokens and sessions that were ever given.
+	handed []string
 	meter  meter
 	// described: sys_dictionary and sys_choice have their rows.
 	described bool

@@ -56,7 +56,7 @@ func TestElevationRequests(t *testing.T) {
 	if w = closing("x"); w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "This elevation request does not exist.") {
 		t.Errorf("close nothing: %d %s", w.Code, w.Body)
 	}
-	if w = v.ask("GET", "tenants/"+tenant+"/devices/MMD-1/elevationDetails", ""); w.Code != http.StatusNotFound || len(v.Secrets()) != 0 {
+	if w = v.ask("GET", "tenants/"+tenant+"/devices/MMD-1/elevationDetails", ""); w.Code != http.StatusNotFound || len(v.Secrets()) != 1 {
 		t.Errorf("details of a closed request: %d", w.Code)
 	}
 	v.Switch(func(s *mmd.Switches) { s.OpenLimit = 2 })

@@ -146,7 +146,7 @@ func (s *Server) elevate(q *request) {
 	e := &elevation{
 		newElevation: in, id: fmt.Sprintf("00000000-0000-4000-8000-%012d", s.serial), by: q.who, made: now, password: "Elevate-" + rand.Text(), passwordLatest: now,
 	}
-	s.elevations = append(s.elevations, e)
+	s.elevations, s.handed = append(s.elevations, e), append(s.handed, e.password)
 	out := s.wireElevation(e)
 	out.Context = context("ElevationRequests/$entity")
 	q.json(http.StatusCreated, out)

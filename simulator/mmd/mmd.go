@@ -33,7 +33,9 @@ type Server struct {
 	elevations []*elevation
 	devices    map[string]*device
 	names      []string
-	serial     int
+	// handed are the passwords of all elevation requests, closed ones too.
+	handed []string
+	serial int
 	// shuffled: the clock went back, so that the order of creation is not that of time.
 	shuffled bool
 	last     time.Time

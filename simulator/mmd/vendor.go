@@ -2,7 +2,6 @@ package mmd
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
@@ -169,15 +168,9 @@ func (s *Server) CloseElevation(id string) {
 	}
 }
 
-// Secrets gives the elevation passwords that are in use: what must be found nowhere else.
+// Secrets gives all elevation passwords that there ever were: what must be found nowhere else.
 func (s *Server) Secrets() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := map[string]bool{}
-	for _, e := range s.elevations {
-		if e.password != "" {
-			all[e.password] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(all))
+	return slices.Clone(s.handed)
 }
