@@ -68,7 +68,10 @@ func New(cfg Config) (*Client, error) {
 		Base: cfg.URL, Transport: &sessions{next: cfg.Transport}, Observe: cfg.Observe, Timeout: cfg.Timeout, Now: cfg.Now,
 		Authorize: signIn.authorize, Renew: signIn.renew(), Explain: explain,
 	})
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // Ask says which rows and which of their fields are wanted.

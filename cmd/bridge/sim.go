@@ -29,6 +29,9 @@ func newSim(a *app) *cobra.Command {
 			"  curl --cacert sim/ca.pem https://127.0.0.1:8443/_sim/\n" +
 			"  curl --cacert sim/ca.pem https://127.0.0.1:8443/_sim/faults -d '{\"side\": \"mmd\", \"method\": \"POST\", \"kind\": \"lost after\"}'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if incidents < 0 || latency < 0 {
+				return misused("--incidents and --latency are 0 or more")
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			world := simulator.New(simulator.Config{Seed: seed, Now: a.now, Latency: latency})
