@@ -36,6 +36,7 @@ func methods() []method {
 		lost     = "main.TestAWriteByHandWhoseAnswerIsLostMayHaveBeenDone"
 		arrives  = "main.TestWhatIsWrittenByHandArrives"
 		answers  = "mmd.TestWhatAnAnswerMeansForAWrite"
+		moved    = "mmd.TestDevicesAndUsersThatMoveBetweenPagesComeOnce"
 	)
 	return []method{
 		{
@@ -54,9 +55,9 @@ func methods() []method {
 			"Get access to API with user context", "POST /{tenant}/oauth2/v2.0/token (refresh_token)", "NewUserTokens", "",
 			[]string{"mmd.TestAUserSignsInOnceAndIsRefreshedFromThenOn", "mmd.TestATokenCacheThatCannotBeUsedIsLeftAsItIs", "main.TestAPersonSignsInAndTheBridgeRunsForThem"},
 		},
-		{"List devices", "GET tenants/{tenantId}/devices", "Devices.List", "mmd devices", []string{examples, "mmd.TestListPages", forms, names}},
+		{"List devices", "GET tenants/{tenantId}/devices", "Devices.List", "mmd devices", []string{examples, "mmd.TestListPages", moved, forms, names}},
 		{"Get device by device name", "GET tenants/{tenantId}/devices/{deviceName}", "Devices.Get", "mmd devices", []string{examples, forms, names, absent}},
-		{"List users", "GET tenants/{tenantId}/users", "Users.List", "mmd users", []string{examples, forms, names}},
+		{"List users", "GET tenants/{tenantId}/users", "Users.List", "mmd users", []string{examples, moved, forms, names}},
 		{"Get user by userUpn", "GET tenants/{tenantId}/users/{userUpn}", "Users.Get", "mmd users", []string{examples, forms, names, absent}},
 		{"Create ticket", "POST tickets", "Tickets.Create", "mmd create-ticket", []string{examples, answers, lost, arrives}},
 		{"List tickets", "GET tickets", "Tickets.List", "mmd tickets", []string{examples, "mmd.TestListPages", "mmd.TestFilterQuotesAndEscapes", forms, names, "main.TestAListSaysThatThereIsMore"}},
