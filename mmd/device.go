@@ -82,14 +82,14 @@ func (d *Device) UnmarshalJSON(raw []byte) error {
 
 // key is what a device is told from others by: no single id is there of every device.
 func (d Device) key() string {
-	key := d.Name + "\n" + d.SerialNumber
+	key := []string{d.Name, d.SerialNumber}
 	for _, id := range []*string{d.IntuneID, d.GlobalDeviceID, d.AADDeviceID} {
-		key += "\n"
-		if id != nil {
-			key += *id
+		if id == nil {
+			id = new(string)
 		}
+		key = append(key, *id)
 	}
-	return strings.Trim(key, "\n")
+	return strings.Trim(strings.Join(key, "\n"), "\n")
 }
 
 // List lists devices: see "List devices".
