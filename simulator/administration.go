@@ -39,10 +39,10 @@ POST               /_sim/authority/revoke  {}
 
 "sys_id" stands for "number" where a record has none. A fault:
 
-  {"side": "mmd", "method": "POST", "path": "tickets", "kind": "lost after", "nth": 3, "times": 1}
+  {"side": "mmd", "method": "POST", "path": "tickets$", "kind": "lost after", "nth": 3, "times": 1}
 
-side is itsm, mmd or authority; every, probability, delay ("2s"), retry_after (seconds),
-status and body go with it. Kinds: `
+side is itsm, mmd or authority, path a part of a path, or its end with a $; every, probability,
+delay ("2s"), retry_after (seconds), status and body go with it. Kinds: `
 
 // administration is what a listening world offers under /_sim/: faults, switches, the
 // log, and what people do on both sides. The manual is what it says of itself.

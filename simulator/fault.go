@@ -56,7 +56,7 @@ func (k Kind) Executes() bool {
 type Rule struct {
 	Side   string `json:"side"`
 	Method string `json:"method"`
-	// Path is a part of the path.
+	// Path is a part of the path; with a $ behind it, its end: "tickets$" is not a ticket's notes.
 	Path string `json:"path"`
 	Kind Kind   `json:"kind"`
 	// Nth is the first matching request that it hits, counted from 1; 0 is 1.
@@ -78,9 +78,17 @@ type Rule struct {
 	seen, hits int
 }
 
+// on says whether the rule is about a path.
+func (r *Rule) on(path string) bool {
+	if end, ends := strings.CutSuffix(r.Path, "$"); ends {
+		return strings.HasSuffix(path, end)
+	}
+	return strings.Contains(path, r.Path)
+}
+
 // hit counts a request, and says whether the rule is about it. free: no other rule is.
 func (r *Rule) hit(q Request, free bool, chance func() float64) bool {
-	if r.Side != "" && r.Side != q.Side || r.Method != "" && r.Method != q.Method || !strings.Contains(q.Path, r.Path) {
+	if r.Side != "" && r.Side != q.Side || r.Method != "" && r.Method != q.Method || !r.on(q.Path) {
 		return false
 	}
 	r.seen++

@@ -221,6 +221,9 @@ func TestARuleHitsWhomItNames(t *testing.T) {
 		"another side":                  {simulator.Rule{Side: simulator.SideMMD, Times: -1}, "........"},
 		"another method":                {simulator.Rule{Method: "POST", Times: -1}, "........"},
 		"another path":                  {simulator.Rule{Path: "sc_task", Times: -1}, "........"},
+		"a part of the path":            {simulator.Rule{Path: "table/inc", Nth: 3}, "..x....."},
+		"the end of the path":           {simulator.Rule{Path: "table/incident$", Nth: 3}, "..x....."},
+		"no end of the path":            {simulator.Rule{Path: "table$", Times: -1}, "........"},
 		"a chance of one":               {simulator.Rule{Probability: 1}, "xxxxxxxx"},
 		"nobody: a chance next to none": {simulator.Rule{Probability: 1e-12}, "........"},
 	} {
