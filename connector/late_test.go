@@ -182,6 +182,27 @@ func TestASecondElevationOfATaskIsATwin(t *testing.T) {
 	})
 }
 
+// TestALateTwinOfAClosedElevationIsTold: its task is closed, and its close was sent.
+func TestALateTwinOfAClosedElevationIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, task := elevated(t)
+		first := r.world.MMD.Elevations()[0].ID
+		r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3", "close_notes": "Done."})
+		r.rest()
+		r.elevation(false)
+		twin := r.world.MMD.CopyElevation(first)
+		r.cycles(2 * 60)
+		link := r.elevationLinkOf(task)
+		if link.MMD != first || link.Ended.IsZero() || !slices.Equal(link.Twins, []string{twin}) || !strings.Contains(link.Notice, twin) {
+			t.Errorf("%+v\n%s", link, r.story())
+		}
+		if c := r.counts(); c.Twins != 1 {
+			t.Errorf("%+v", c)
+		}
+	})
+}
+
 // elevationLinkOf gives the link of a task with its elevation request.
 func (r *rig) elevationLinkOf(task string) plan.Link {
 	r.Helper()

@@ -41,8 +41,10 @@ func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
 			for i := range follow.Ops {
 				follow.Ops[i].Fact = op.Fact
 			}
-			if note, edited := p.Planner.SaidOtherwise(op, r.text, look.At); edited && r.text != "" {
-				follow.Notes = append(follow.Notes, note)
+			if r.text != "" {
+				if note, edited := p.Planner.SaidOtherwise(op, r.text, look.At); edited {
+					follow.Notes = append(follow.Notes, note)
+				}
 			}
 		}
 		follow.Ops = p.Planner.Doubted(follow.Ops, p.timing, look.At)

@@ -16,11 +16,17 @@ import (
 // was executed late. Rights that nobody knows of would stay open, so each is taken back.
 type strangers struct {
 	*relinking
-	marks map[string]string // by the id of the request
+	open []stranger
+}
+
+// stranger is an open request, with the mark that it carries.
+type stranger struct {
+	mmd.Elevation
+	mark string
 }
 
 func (p *Poller) newStrangers() *strangers {
-	return &strangers{&relinking{Poller: p, kind: plan.ElevationLink, found: map[string][]plan.Found{}, over: beside}, map[string]string{}}
+	return &strangers{relinking: &relinking{Poller: p, kind: plan.ElevationLink, found: map[string][]plan.Found{}, over: beside}}
 }
 
 // seek says that it is time to read the list of elevation requests whole: at the start,
@@ -31,9 +37,8 @@ func (p *Poller) seek(now time.Time) bool {
 
 // saw takes down an open request that carries this bridge's mark.
 func (s *strangers) saw(e mmd.Elevation) {
-	if _, mark := plan.Origin(e.PlanOfAction); e.Closed.IsZero() && !e.IsDeleted && s.Planner.Pair.Owns(mark) {
-		s.marks[e.ID] = mark
-		s.keep(e.PlanOfAction, plan.Found{ID: e.ID, Created: e.Created})
+	if mark := plan.MarkOf(e.PlanOfAction); e.Closed.IsZero() && !e.IsDeleted && s.Planner.Pair.Owns(mark) {
+		s.open = append(s.open, stranger{e, mark})
 	}
 }
 
@@ -44,50 +49,36 @@ func (s *strangers) saw(e mmd.Elevation) {
 //	begun, unknown                 any                   it is being looked for
 //	promised, in doubt             any                   looked for once more
 //	any other, or none             without a request     linked: closed when its task says so
+//	of a later generation, none    has an older, closed  linked, too
 //	any other, or none             has another           a twin
 //	none, and no such task         –                     said
 func (s *strangers) settle(ctx context.Context, report *Report) error {
-	if len(s.marks) == 0 {
-		return nil
+	if len(s.open) == 0 {
+		return nil // a query without marks would select every create
 	}
 	sent := map[string]plan.Op{}
-	marks := map[string]bool{}
-	for _, mark := range s.marks {
-		marks[mark] = true
+	for _, e := range s.open {
+		sent[e.mark] = plan.Op{}
 	}
-	for op, err := range s.Ledger.Ops(ctx, plan.OpQuery{Marks: keys(marks), Kinds: []plan.Kind{plan.ElevationCreate}}) {
+	for op, err := range s.Ledger.Ops(ctx, plan.OpQuery{Marks: keys(sent), Kinds: []plan.Kind{plan.ElevationCreate}}) {
 		if err != nil {
 			return err
 		}
 		sent[op.Mark] = op
 	}
-	for id, mark := range s.marks {
-		switch op := sent[mark]; op.State {
-		case plan.Done:
-			if op.Result == id {
-				s.forget(id)
-			}
-		case plan.Begun, plan.Unknown:
-			s.forget(id)
-		case plan.Promised, plan.Doubt:
-			s.forget(id)
+	for _, e := range s.open {
+		op := sent[e.mark]
+		switch {
+		case op.State == plan.Begun || op.State == plan.Unknown || op.State == plan.Done && op.Result == e.ID:
+		case op.State == plan.Promised || op.State == plan.Doubt:
 			if err := s.lookAgain(ctx, op); err != nil {
 				return err
 			}
-		case plan.Parked, plan.Superseded, plan.Cancelled: // it was not to be there
+		default:
+			s.keep(e.PlanOfAction, plan.Found{ID: e.ID, Created: e.Created})
 		}
 	}
 	return s.adopt(ctx, report)
-}
-
-// forget leaves one out.
-func (s *strangers) forget(id string) {
-	for number, some := range s.found {
-		s.found[number] = slices.DeleteFunc(some, func(f plan.Found) bool { return f.ID == id })
-		if len(s.found[number]) == 0 {
-			delete(s.found, number)
-		}
-	}
 }
 
 // adopt links what is left to the tasks whose marks they carry.
@@ -105,8 +96,9 @@ func (s *strangers) adopt(ctx context.Context, report *Report) error {
 }
 
 // beside keeps a link that has a request of its own: the one that was found is its twin.
+// Also when its own is closed: a generation is closed once, and not a second time.
 func beside(is, now plan.Link) plan.Link {
-	if is.MMD == "" || !is.Ended.IsZero() && is.Generation <= now.Generation {
+	if is.MMD == "" || !is.Ended.IsZero() && is.Generation < now.Generation {
 		now.Version = is.Version
 		return now
 	}

@@ -228,16 +228,18 @@ func (p Planner) SaidOtherwise(op Op, found string, now time.Time) (Note, bool) 
 		text = readable(text)
 	}
 	_, record, _ := strings.Cut(op.Link, "/")
-	item, _, ok := cutLast(strings.TrimPrefix(op.Key, key(op.Kind, record)+"/"))
-	if !ok || ownWords(item) || below(found) == below(text) {
+	item := strings.TrimPrefix(op.Key, key(op.Kind, record)+"/")
+	item = item[:max(strings.LastIndexByte(item, '/'), 0)] // without its part
+	if item == "" || ownWords(op.Key, item) || below(found) == below(text) {
 		return Note{}, false
 	}
 	return Note{Link: op.Link, Side: side, ID: item, Hash: hash(below(found)), Seen: now}, true
 }
 
-// ownWords says that an item is the bridge's own line, and nobody's note.
-func ownWords(item string) bool {
-	return strings.Contains(item, "/") && (strings.HasPrefix(item, "report/") || strings.HasPrefix(item, "event/") || strings.HasPrefix(item, "tell/") || strings.Contains(item, "/edit/"))
+// ownWords says that an op is the bridge's own line, and passes on nobody's note as it is.
+func ownWords(key, item string) bool {
+	return strings.HasPrefix(item, "report/") || strings.HasPrefix(item, "event/") || strings.HasPrefix(item, "tell/") ||
+		strings.Contains(item, "/edit/") || strings.HasSuffix(key, missing)
 }
 
 // below is what stands below the first line of a note, without its white space.
@@ -246,20 +248,12 @@ func below(text string) string {
 	return strings.Join(strings.Fields(rest), " ")
 }
 
-func cutLast(path string) (before, after string, found bool) {
-	at := strings.LastIndexByte(path, '/')
-	if at < 0 {
-		return path, "", false
-	}
-	return path[:at], path[at+1:], true
-}
-
 // PlainText gives a note of a ticket as people read it.
 func PlainText(n VendorNote) string { return plainNote(n) }
 
 // saying is what a note says, and in which minute it was said.
 func saying(text string) (minute, words string) {
-	first, rest, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	first, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	parts := strings.Split(first, separator)
 	if len(parts) < 4 {
 		return "", ""
@@ -268,7 +262,7 @@ func saying(text string) (minute, words string) {
 	if err != nil {
 		return "", ""
 	}
-	return at.UTC().Format("2006-01-02 15:04"), strings.Join(strings.Fields(rest), " ")
+	return at.UTC().Format("2006-01-02 15:04"), below(text)
 }
 
 // FieldsOf names the fields that a write to a record sets.

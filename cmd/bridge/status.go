@@ -99,6 +99,9 @@ func (a *app) standing(ctx context.Context, ledger *store.Ledger) (standing, err
 		numbers[link.ID] = link.Number
 		s.Needs = append(s.Needs, linkNeeds(link)...)
 	}
+	if err := s.ended(ctx, ledger); err != nil {
+		return s, err
+	}
 	for op, err := range ledger.Ops(ctx, plan.OpQuery{Owed: true}) {
 		if err != nil {
 			return s, err
@@ -110,11 +113,34 @@ func (a *app) standing(ctx context.Context, ledger *store.Ledger) (standing, err
 	return s, nil
 }
 
+// ended adds what ended links have to say, if there are more twins or vanished notes than
+// the open ones told of: they are many, and seldom have any.
+func (s *standing) ended(ctx context.Context, ledger *store.Ledger) error {
+	told := map[string]map[string]bool{"twin": {}, "vanished": {}}
+	for _, n := range s.Needs {
+		if told[n.What] != nil {
+			told[n.What][n.Number] = true
+		}
+	}
+	if len(told["twin"]) >= s.Counts.Twins && len(told["vanished"]) >= s.Counts.Vanished {
+		return nil
+	}
+	for link, err := range ledger.Links(ctx, plan.LinkQuery{}) {
+		if err != nil {
+			return err
+		}
+		if !link.Ended.IsZero() && len(link.Twins)+len(link.Vanished) > 0 {
+			s.Needs = append(s.Needs, linkNeeds(link)...)
+		}
+	}
+	return nil
+}
+
 // linkNeeds is what a link itself has to say.
 func linkNeeds(link plan.Link) []need {
 	var out []need
 	for _, twin := range link.Twins {
-		out = append(out, need{What: "twin", Number: link.Number, Reason: "ticket " + twin + " carries its mark beside " + link.MMD})
+		out = append(out, need{What: "twin", Number: link.Number, Reason: objectOf(link) + " " + twin + " carries its mark beside " + link.MMD})
 	}
 	for _, mark := range link.Vanished {
 		out = append(out, need{What: "vanished", Number: link.Number, Reason: "the note " + mark + " was taken by the vendor and is not to be seen on " + link.MMD})
@@ -126,6 +152,14 @@ func linkNeeds(link plan.Link) []need {
 		out = append(out, need{What: "unheard", Number: link.Number, Reason: link.Unheard})
 	}
 	return out
+}
+
+// objectOf is what a link is with, on the vendor's side.
+func objectOf(link plan.Link) string {
+	if link.Kind == plan.ElevationLink {
+		return "elevation request"
+	}
+	return "ticket"
 }
 
 // opNeed is what an owed op has to say: nothing while it is simply due.

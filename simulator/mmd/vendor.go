@@ -154,6 +154,7 @@ func (s *Server) CopyElevation(id string) string {
 	defer s.mu.Unlock()
 	again := *s.elevation(id)
 	s.serial++
+	again.closed = time.Time{}
 	again.id, again.made = fmt.Sprintf("00000000-0000-4000-8000-%012d", s.serial), s.now()
 	s.elevations = append(s.elevations, &again)
 	return again.id
