@@ -340,3 +340,83 @@ func TestWhatALedgerThatWasSetBackHoldsBackIsSaid(t *testing.T) {
 		}
 	})
 }
+
+// TestARelinkThatIsShownAnEmptyListAsksAgain: a closed record comes by no other way.
+func TestARelinkThatIsShownAnEmptyListAsksAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		r.lose()
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Method: "GET", Path: "incident", Kind: simulator.EmptyList, Times: 1})
+		if found, err := r.loop.Poller.Relink(t.Context()); err != nil || found.Tickets != 1 || len(found.Strangers) > 0 {
+			t.Errorf("%+v, %v", found, err)
+		}
+	})
+}
+
+// TestACopyOfALedgerThatWasRelinkedJustNowIsOlderToo takes the copy before the relinked
+// ledger has read anything.
+func TestACopyOfALedgerThatWasRelinkedJustNowIsOlderToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		r.lose()
+		if _, err := r.loop.Poller.Relink(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		backup := copyOf(t, r.ledger)
+		time.Sleep(time.Minute)
+		r.rest()
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Any news?")
+		r.world.MMD.AddNote(r.ticketOf(incident).ID, "vera@vendor.example", "On it.")
+		time.Sleep(time.Hour)
+		r.rest()
+		r.setBack(backup)
+		for range 3 {
+			time.Sleep(20 * time.Minute)
+			r.rest()
+		}
+		all := append(r.told(r.ticketOf(incident).ID), r.said(incident)...)
+		for _, text := range []string{"Any news?", "On it."} {
+			if n := strings.Count(strings.Join(all, "\n"), text); n != 1 {
+				t.Errorf("%q is there %d times\n%s", text, n, r.story())
+			}
+		}
+	})
+}
+
+// TestWhatFollowsFromAWriteThatALedgerKnewIsNotSaidTwice sets the ledger back to while
+// an elevation was looked for: it was found, and said on its task, since.
+func TestWhatFollowsFromAWriteThatALedgerKnewIsNotSaidTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		// What follows is promised a moment after the loss was noticed.
+		r := newRigOn(t, simulator.New(simulator.Config{Latency: 100 * time.Millisecond}))
+		task, item := r.world.Task(r.users, "")
+		r.rest()
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests", Kind: simulator.HTMLAfter, Times: 1})
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.cycle()
+		if op := r.opOf(plan.ElevationCreate); op.State != plan.Unknown {
+			t.Fatalf("the elevation is %s", op.State)
+		}
+		backup := copyOf(t, r.ledger)
+		r.rest()
+		said := r.said(task)
+		time.Sleep(time.Hour)
+		r.world.Incident(r.users, "The older copy does not know it", nil)
+		r.rest()
+		r.setBack(backup)
+		for range 3 {
+			time.Sleep(20 * time.Minute)
+			r.rest()
+		}
+		if now := r.said(task); len(said) != 1 || !slices.Equal(said, now) {
+			t.Errorf("said on the task %q, and then %q\n%s", said, now, r.story())
+		}
+	})
+}

@@ -37,10 +37,16 @@ func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
 		r.id, r.reply = look.ID, plan.Reply{Outcome: plan.WasDone, At: look.At}
 		p.count(op, r)
 		follow = p.follow(story.Link, after, r)
-		if op.Attempt == 0 { // a lost ledger sent it, and may have gone on
+		fact := op.Begun
+		if op.Attempt == 0 {
+			fact = op.Fact
+		}
+		if op.Attempt == 0 || !op.Begun.After(p.Planner.Aged) { // a lost ledger knew of it, and may have gone on
 			for i := range follow.Ops {
-				follow.Ops[i].Fact = op.Fact
+				follow.Ops[i].Fact = fact
 			}
+		}
+		if op.Attempt == 0 {
 			if r.text != "" {
 				if note, edited := p.Planner.SaidOtherwise(op, r.text, look.At); edited {
 					follow.Notes = append(follow.Notes, note)

@@ -43,9 +43,13 @@ func (p *Poller) notesSince(ctx context.Context) (map[string]string, error) {
 	return f.marks, nil
 }
 
-// links finds the links in question. A table that was never read is in question in no
-// way: the ledger was born, or rebuilt, just now.
+// links finds the links in question. A table that was never read is in question from
+// when the ledger was rebuilt on, and in no way if it was born just now.
 func (f *proof) links(ctx context.Context) error {
+	rebuilt, err := aged(ctx, f.Ledger)
+	if err != nil {
+		return err
+	}
 	var ids []string
 	for op, err := range f.Ledger.Ops(ctx, plan.OpQuery{States: []plan.State{plan.Promised}, Kinds: []plan.Kind{plan.TicketNote, plan.RecordNote}}) {
 		if err != nil {
@@ -60,13 +64,17 @@ func (f *proof) links(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if cursor.Read.IsZero() {
+		read, seen := cursor.Read, cursor.Read
+		if read.IsZero() {
+			read, seen = rebuilt, rebuilt.Add(skew) // what is older was there when it was rebuilt
+		}
+		if read.IsZero() {
 			continue
 		}
-		if f.since.IsZero() || cursor.Read.Before(f.since) {
-			f.since = cursor.Read
+		if f.since.IsZero() || seen.Before(f.since) {
+			f.since = seen
 		}
-		moved, err := f.moves(ctx, t, cursor.Read)
+		moved, err := f.moves(ctx, t, read)
 		if status := statusOf(err); status == http.StatusForbidden || status == http.StatusNotFound || status == http.StatusBadRequest {
 			continue // it is said where its records are read
 		}
@@ -78,7 +86,6 @@ func (f *proof) links(ctx context.Context) error {
 	if len(ids) == 0 {
 		return nil // a query without ids would select every link
 	}
-	var err error
 	f.stories, err = f.Poller.stories(ctx, plan.LinkQuery{IDs: ids})
 	return err
 }

@@ -148,20 +148,36 @@ func (r *relinking) records(ctx context.Context, source *mapping.Source, ruleOf 
 	slices.Sort(numbers)
 	for some := range slices.Chunk(numbers, 50) {
 		ask := itsm.Ask{Table: source.Table, Query: "numberIN" + strings.Join(some, ","), Fields: source.Fields, Display: source.Display}
-		for records, err := range batches(r.Desk.Changes(ctx, ask, time.Time{}), batch) {
-			if err != nil {
-				return fmt.Errorf("read the records of %s that the vendor's objects name: %w", source.Table, err)
+		rows := 0
+		for range 2 { // an answer without a row may be empty by mistake
+			if rows > 0 {
+				break
 			}
-			promise := plan.Promise{At: r.Now()}
-			for _, rec := range records {
-				r.link(ctx, plan.Record{Table: source.Table, Row: row(rec), Seen: r.Now()}, ruleOf, &promise)
-			}
-			if err := r.write(ctx, promise); err != nil {
+			var err error
+			if rows, err = r.asked(ctx, source, ask, ruleOf); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// asked reads records, links those that are found and says how many there were.
+func (r *relinking) asked(ctx context.Context, source *mapping.Source, ask itsm.Ask, ruleOf func(plan.Record) *mapping.Source) (rows int, err error) {
+	for records, err := range batches(r.Desk.Changes(ctx, ask, time.Time{}), batch) {
+		if err != nil {
+			return rows, fmt.Errorf("read the records of %s that the vendor's objects name: %w", source.Table, err)
+		}
+		rows += len(records)
+		promise := plan.Promise{At: r.Now()}
+		for _, rec := range records {
+			r.link(ctx, plan.Record{Table: source.Table, Row: row(rec), Seen: r.Now()}, ruleOf, &promise)
+		}
+		if err := r.write(ctx, promise); err != nil {
+			return rows, err
+		}
+	}
+	return rows, nil
 }
 
 // write writes links down, also over those of a relink that was interrupted.
