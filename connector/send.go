@@ -207,7 +207,7 @@ func (p *pass) link(ctx context.Context, id string) error {
 // inOrder sends what a claimed link has due.
 func (p *pass) inOrder(ctx, held context.Context, id string) error {
 	for ctx.Err() == nil && held.Err() == nil {
-		story, err := p.story(ctx, id)
+		story, err := p.Ledger.Story(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -267,23 +267,6 @@ func (p *pass) stopped(op plan.Op) bool {
 // isHeld says that a hold stops an op.
 func (p *pass) isHeld(op plan.Op) bool {
 	return slices.ContainsFunc(p.held, func(h plan.Hold) bool { return h.Stops(op) })
-}
-
-func (p *pass) story(ctx context.Context, id string) (plan.Story, error) {
-	var story plan.Story
-	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{IDs: []string{id}}) {
-		if err != nil {
-			return story, fmt.Errorf("read link %s: %w", id, err)
-		}
-		story.Link = link
-	}
-	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{Links: []string{id}, Owed: true}) {
-		if err != nil {
-			return story, fmt.Errorf("read the ops of link %s: %w", id, err)
-		}
-		story.Ops = append(story.Ops, op)
-	}
-	return story, nil
 }
 
 // send takes one op through its steps. The begin is durable before the first

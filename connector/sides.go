@@ -102,6 +102,8 @@ type Settler interface {
 	// Due lists the links that have something to do now.
 	Due(ctx context.Context, now time.Time) ([]string, error)
 	NextDue(ctx context.Context) (time.Time, error)
+	// Story reads a link and what is owed under it, as they stand at one moment.
+	Story(ctx context.Context, id string) (plan.Story, error)
 	// Begin writes down that an op is about to be sent.
 	Begin(ctx context.Context, op plan.Op, now time.Time) (plan.Op, error)
 	// Settle writes down how it ended, and what follows from it.

@@ -120,6 +120,8 @@ type tx struct {
 	// wanted are statements that are prepared when the transaction has ended: it
 	// holds the one connection.
 	wanted *[]string
+	// known says that the schema was compared.
+	known *bool
 }
 
 func (t tx) exec(ctx context.Context, statement string, args ...any) (sql.Result, error) {
@@ -141,8 +143,11 @@ func (t tx) row(ctx context.Context, statement string, args ...any) *sql.Row {
 }
 
 // schema says that the schema is still the one that this program knows: a newer
-// program may have changed it while this one runs.
+// program may have changed it while this one runs. It is asked once a transaction.
 func (t tx) schema(ctx context.Context, want int) error {
+	if *t.known {
+		return nil
+	}
 	var is int
 	if err := t.row(ctx, t.version).Scan(&is); err != nil {
 		return fmt.Errorf("read the schema's number: %w", err)
@@ -150,5 +155,6 @@ func (t tx) schema(ctx context.Context, want int) error {
 	if is != want {
 		return fmt.Errorf("the ledger's schema is %d now, this program knows %d: a newer bridge has changed it", is, want)
 	}
+	*t.known = true
 	return nil
 }

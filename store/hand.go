@@ -107,7 +107,8 @@ func (l *Ledger) byHand(ctx context.Context, key string, states []plan.State, ch
 		if !slices.Contains(states, op.State) {
 			return fmt.Errorf("%s is %s: only what is parked, in doubt or waiting is changed by hand", key, op.State)
 		}
+		was := op.State
 		change(&op)
-		return setOp(ctx, tx, op, op.Attempt)
+		return setOp(ctx, tx, op, op.Attempt, was)
 	})
 }

@@ -292,6 +292,37 @@ func (l *Ledger) Due(ctx context.Context, now time.Time) ([]string, error) {
 	return out, found.Err()
 }
 
+// Story reads a link and what is owed under it, as they stand at one moment.
+func (l *Ledger) Story(ctx context.Context, id string) (plan.Story, error) {
+	var story plan.Story
+	found, err := l.read.query(ctx, `SELECT 0 AS part, version AS number, doc FROM links WHERE id = ?
+		UNION ALL SELECT 1, seq, doc FROM ops WHERE link = ? AND ended = 0 ORDER BY part, number`, id, id)
+	if err != nil {
+		return story, fmt.Errorf("read link %s: %w", id, err)
+	}
+	defer found.Close() //nolint:errcheck // read to its end below
+	for found.Next() {
+		var part, number int64
+		var doc []byte
+		if err := found.Scan(&part, &number, &doc); err != nil {
+			return story, err
+		}
+		if part == 0 {
+			err = json.Unmarshal(doc, &story.Link)
+			story.Link.Version = number
+		} else {
+			var op plan.Op
+			err = json.Unmarshal(doc, &op)
+			op.Seq = number
+			story.Ops = append(story.Ops, op)
+		}
+		if err != nil {
+			return story, fmt.Errorf("read link %s: %w", id, err)
+		}
+	}
+	return story, found.Err()
+}
+
 // NextDue is when an op is to be sent or looked for next; zero: nothing waits.
 func (l *Ledger) NextDue(ctx context.Context) (time.Time, error) {
 	var due sql.NullInt64

@@ -6,13 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"bridge/plan"
 )
 
-// job is one write that waits for the writer: it has its own savepoint and its own
-// answer, and shares a commit with those that wait with it.
+// job is one write that waits for the writer: it has its own answer, and shares a
+// commit with those that wait with it. It may be run twice, the first of it undone.
 type job struct {
 	ctx  context.Context //nolint:containedctx // it travels with the job and ends with it
 	do   func(context.Context, tx) error
@@ -49,25 +51,15 @@ func (l *Ledger) gather(first job) []job {
 	return jobs
 }
 
-// commit runs the jobs in one transaction; a job that fails takes only itself back.
+// commit runs the jobs in one transaction. A job that fails takes only itself back:
+// the group is run once more then, each job in a savepoint of its own. On PostgreSQL
+// that is done at once, since a claim that was taken is not given back by a rollback.
 func (l *Ledger) commit(jobs []job) {
-	errs := make([]error, len(jobs))
 	var wanted []string
-	err := func() error {
-		ctx := context.Background()
-		raw, err := l.write.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		defer raw.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
-		tx := tx{raw, l.dialect, l.kept, &wanted}
-		for i, j := range jobs {
-			if errs[i], err = savepoint(ctx, tx, j); err != nil {
-				return err
-			}
-		}
-		return tx.Commit()
-	}()
+	errs, err := l.group(jobs, l.numbered, &wanted)
+	if err == nil && !l.numbered && slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
+		errs, err = l.group(jobs, true, &wanted)
+	}
 	for i, j := range jobs {
 		if err != nil {
 			errs[i] = fmt.Errorf("write the ledger: %w", err)
@@ -77,6 +69,37 @@ func (l *Ledger) commit(jobs []job) {
 	if err == nil {
 		l.prepareSome(wanted)
 	}
+}
+
+// group runs jobs in a transaction: all apart, or until the first that fails. The
+// error is the transaction's.
+func (l *Ledger) group(jobs []job, apart bool, wanted *[]string) ([]error, error) {
+	ctx := context.Background()
+	errs := make([]error, len(jobs))
+	raw, err := l.write.BeginTx(ctx, nil)
+	if err != nil {
+		return errs, err
+	}
+	defer raw.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	tx := tx{raw, l.dialect, l.kept, wanted, new(bool)}
+	for i, j := range jobs {
+		if apart {
+			if errs[i], err = savepoint(ctx, tx, j); err != nil {
+				return errs, err
+			}
+		} else if errs[i] = j.run(ctx, tx); errs[i] != nil {
+			return errs, nil
+		}
+	}
+	return errs, tx.Commit()
+}
+
+// run does a job, unless nobody waits for it any more.
+func (j job) run(ctx context.Context, tx tx) error {
+	if j.ctx.Err() != nil {
+		return j.ctx.Err()
+	}
+	return j.do(ctx, tx)
 }
 
 // prepareSome prepares statements for the writes to come.
@@ -93,13 +116,10 @@ func (l *Ledger) prepareSome(wanted []string) {
 
 // savepoint runs one job; the first error is the job's, the second the transaction's.
 func savepoint(ctx context.Context, tx tx, j job) (own, all error) {
-	if j.ctx.Err() != nil {
-		return j.ctx.Err(), nil
-	}
 	if _, err := tx.exec(ctx, "SAVEPOINT job"); err != nil {
 		return nil, err
 	}
-	if own = j.do(ctx, tx); own != nil {
+	if own = j.run(ctx, tx); own != nil {
 		if _, err := tx.exec(ctx, "ROLLBACK TO job"); err != nil {
 			return own, err
 		}
@@ -165,20 +185,37 @@ func promise(ctx context.Context, tx tx, p plan.Promise) ([]string, error) {
 func putLink(ctx context.Context, tx tx, link plan.Link) error {
 	was := link.Version
 	link.Version++
-	args := []any{link.Kind, link.Rule, link.Table, link.Record, link.MMD, micros(link.Linked), micros(link.Ended), micros(link.NotesDue), len(link.Twins), len(link.Vanished), link.Version, encode(link), link.ID}
+	columns := []any{link.Rule, link.MMD, micros(link.Linked), micros(link.Ended), micros(link.NotesDue), len(link.Twins), len(link.Vanished)}
 	var out sql.Result
 	var err error
 	if was == 0 {
-		out, err = tx.exec(ctx, `INSERT INTO links (kind, rule, of_table, record, mmd, linked, ended, notes_due, twins, vanished, version, doc, id)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`, args...)
+		out, err = tx.exec(ctx, `INSERT INTO links (rule, mmd, linked, ended, notes_due, twins, vanished, version, doc, id, kind, of_table, record)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+			append(columns, link.Version, encode(link), link.ID, link.Kind, link.Table, link.Record)...)
 	} else {
-		out, err = tx.exec(ctx, `UPDATE links SET kind = ?, rule = ?, of_table = ?, record = ?, mmd = ?, linked = ?, ended = ?, notes_due = ?, twins = ?, vanished = ?, version = ?, doc = ?
-			WHERE id = ? AND version = ?`, append(args, was)...)
+		out, err = changeLink(ctx, tx, link, was, columns)
 	}
 	if err != nil {
 		return fmt.Errorf("write link %s (%s): %w", link.ID, link.MMD, err)
 	}
 	return moved(out, "link "+link.ID)
+}
+
+// changeLink writes a link over that version of it. What it is of never changes. Most
+// changes meet no column that an index has: each of those would be written twice.
+func changeLink(ctx context.Context, tx tx, link plan.Link, was int64, columns []any) (sql.Result, error) {
+	doc := encode(link)
+	out, err := tx.exec(ctx, `UPDATE links SET version = ?, doc = ? WHERE id = ? AND version = ?
+		AND rule = ? AND mmd = ? AND linked = ? AND ended = ? AND notes_due = ? AND twins = ? AND vanished = ?`,
+		append([]any{link.Version, doc, link.ID, was}, columns...)...)
+	if err != nil {
+		return nil, err
+	}
+	if n, err := out.RowsAffected(); err != nil || n > 0 {
+		return out, err
+	}
+	return tx.exec(ctx, `UPDATE links SET rule = ?, mmd = ?, linked = ?, ended = ?, notes_due = ?, twins = ?, vanished = ?, version = ?, doc = ?
+		WHERE id = ? AND version = ?`, append(columns, link.Version, doc, link.ID, was)...)
 }
 
 // moved turns a write that met nothing into ErrStale.
@@ -197,15 +234,16 @@ func moved(out sql.Result, what string) error {
 // sent, or definitely refused, and was decided on something else; what was sent
 // stays as it is.
 func putOp(ctx context.Context, tx tx, op plan.Op) (added bool, err error) {
-	was, err := readOp(tx.row(ctx, "SELECT seq, doc FROM ops WHERE key = ?", op.Key))
-	if errors.Is(err, sql.ErrNoRows) {
-		_, err = tx.exec(ctx, `INSERT INTO ops (key, link, rule, kind, state, mark, attempt, frozen, rev, due, ended, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			op.Key, op.Link, op.Rule, op.Kind, op.State, op.Mark, op.Attempt, number(op.Frozen), op.Basis.Rev, micros(op.Due), micros(op.Ended), encode(op))
-		if err != nil {
-			return false, fmt.Errorf("promise %s: %w", op.Key, err)
-		}
-		return true, nil
+	out, err := tx.exec(ctx, `INSERT INTO ops (key, link, rule, kind, state, mark, attempt, frozen, rev, due, ended, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (key) DO NOTHING`,
+		op.Key, op.Link, op.Rule, op.Kind, op.State, op.Mark, op.Attempt, number(op.Frozen), op.Basis.Rev, micros(op.Due), micros(op.Ended), encode(op))
+	if err != nil {
+		return false, fmt.Errorf("promise %s: %w", op.Key, err)
 	}
+	if n, err := out.RowsAffected(); err != nil || n > 0 {
+		return n > 0, err
+	}
+	was, err := readOp(tx.row(ctx, "SELECT seq, doc FROM ops WHERE key = ?", op.Key))
 	if err != nil {
 		return false, fmt.Errorf("read %s: %w", op.Key, err)
 	}
@@ -213,17 +251,35 @@ func putOp(ctx context.Context, tx tx, op plan.Op) (added bool, err error) {
 		return false, nil
 	}
 	op.Seq, op.Attempt, op.Promised = was.Seq, was.Attempt, was.Promised
-	return false, setOp(ctx, tx, op, was.Attempt)
+	return false, setOp(ctx, tx, op, was.Attempt, was.State)
 }
 
-// setOp writes an op over the one with its key and that attempt.
-func setOp(ctx context.Context, tx tx, op plan.Op, attempt int) error {
-	out, err := tx.exec(ctx, "UPDATE ops SET rule = ?, state = ?, mark = ?, attempt = ?, frozen = ?, rev = ?, due = ?, ended = ?, doc = ? WHERE key = ? AND attempt = ?",
-		op.Rule, op.State, op.Mark, op.Attempt, number(op.Frozen), op.Basis.Rev, micros(op.Due), micros(op.Ended), encode(op), op.Key, attempt)
+// setOp writes an op over the one with its key, if that is at an attempt and in one of
+// some states. What its key is made of never changes, and neither does its mark.
+func setOp(ctx context.Context, tx tx, op plan.Op, attempt int, states ...plan.State) error {
+	args := []any{op.Rule, op.State, op.Attempt, number(op.Frozen), op.Basis.Rev, micros(op.Due), micros(op.Ended), encode(op), op.Key, attempt}
+	for _, state := range states {
+		args = append(args, state)
+	}
+	out, err := tx.exec(ctx, "UPDATE ops SET rule = ?, state = ?, attempt = ?, frozen = ?, rev = ?, due = ?, ended = ?, doc = ? WHERE key = ? AND attempt = ? AND state IN ("+
+		strings.TrimSuffix(strings.Repeat("?, ", len(states)), ", ")+")", args...)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", op.Key, err)
 	}
-	return moved(out, op.Key)
+	if n, err := out.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	return otherwise(ctx, tx, op.Key)
+}
+
+// otherwise says how an op stands that a write expected to stand otherwise.
+func otherwise(ctx context.Context, tx tx, key string) error {
+	var state plan.State
+	var at int
+	if err := tx.row(ctx, "SELECT state, attempt FROM ops WHERE key = ?", key).Scan(&state, &at); err != nil {
+		return fmt.Errorf("read %s: %w", key, err)
+	}
+	return fmt.Errorf("%s is %s at attempt %d: %w", key, state, at, plan.ErrStale)
 }
 
 // Begin writes down that an op is about to be sent. It is durable when it returns.
@@ -234,40 +290,19 @@ func (l *Ledger) Begin(ctx context.Context, op plan.Op, now time.Time) (plan.Op,
 		if err := tx.schema(ctx, l.schema); err != nil {
 			return err
 		}
-		if err := standing(ctx, tx, op.Key, was, plan.Promised); err != nil {
-			return err
-		}
 		var err error
 		if op.Begun, err = l.clock(ctx, tx, now); err != nil {
 			return err
 		}
-		return setOp(ctx, tx, op, was)
+		return setOp(ctx, tx, op, was, plan.Promised)
 	})
 	return op, err
-}
-
-// standing checks that an op is in one of some states, at that attempt.
-func standing(ctx context.Context, tx tx, key string, attempt int, states ...plan.State) error {
-	var state plan.State
-	var at int
-	if err := tx.row(ctx, "SELECT state, attempt FROM ops WHERE key = ?", key).Scan(&state, &at); err != nil {
-		return fmt.Errorf("read %s: %w", key, err)
-	}
-	for _, s := range states {
-		if s == state && at == attempt {
-			return nil
-		}
-	}
-	return fmt.Errorf("%s is %s at attempt %d: %w", key, state, at, plan.ErrStale)
 }
 
 // Settle writes down how an op stands now, and what follows from it.
 func (l *Ledger) Settle(ctx context.Context, op plan.Op, p plan.Promise) (added []string, err error) {
 	err = l.change(ctx, func(ctx context.Context, tx tx) error {
-		if err := standing(ctx, tx, op.Key, op.Attempt, plan.Promised, plan.Begun, plan.Unknown, plan.Doubt, plan.Parked); err != nil {
-			return err
-		}
-		if err := setOp(ctx, tx, op, op.Attempt); err != nil {
+		if err := setOp(ctx, tx, op, op.Attempt, plan.Promised, plan.Begun, plan.Unknown, plan.Doubt, plan.Parked); err != nil {
 			return err
 		}
 		added, err = promise(ctx, tx, p)
