@@ -156,7 +156,7 @@ func (p *pass) links(ctx context.Context, due []string) error {
 	})
 	workers := 0
 	for _, slots := range p.begun {
-		workers += cap(slots)
+		workers += 2 * cap(slots)
 	}
 	for range min(workers, len(due)) {
 		group.Go(func() error {
@@ -206,11 +206,17 @@ func (p *pass) link(ctx context.Context, id string) error {
 
 // inOrder sends what a claimed link has due.
 func (p *pass) inOrder(ctx, held context.Context, id string) error {
+	var next *plan.Story // nil: it is read
 	for ctx.Err() == nil && held.Err() == nil {
-		story, err := p.Ledger.Story(ctx, id)
-		if err != nil {
-			return err
+		if next == nil {
+			read, err := p.Ledger.Story(ctx, id)
+			if err != nil {
+				return err
+			}
+			next = &read
 		}
+		story := *next
+		next = nil
 		if again, err := p.standIn(ctx, story); err != nil || again {
 			if err != nil {
 				return err
@@ -226,11 +232,11 @@ func (p *pass) inOrder(ctx, held context.Context, id string) error {
 		if op == nil || p.stopped(*op) {
 			return nil
 		}
-		followed := true
+		var err error
 		if op.State == plan.Unknown {
 			err = p.probe(ctx, story, *op)
 		} else {
-			followed, err = p.send(ctx, held, story, *op)
+			next, err = p.send(ctx, held, story, *op)
 		}
 		if errors.Is(err, plan.ErrStale) {
 			return nil // somebody else is at it
@@ -238,7 +244,7 @@ func (p *pass) inOrder(ctx, held context.Context, id string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", op.Key, err)
 		}
-		if !followed && len(story.Ops) == 1 {
+		if next != nil && len(next.Ops) == 0 {
 			return nil // that was all, and nothing came of it
 		}
 	}
@@ -270,26 +276,38 @@ func (p *pass) isHeld(op plan.Op) bool {
 }
 
 // send takes one op through its steps. The begin is durable before the first
-// byte; without it, nothing is sent. It says whether more follows from it.
-func (p *pass) send(ctx, held context.Context, story plan.Story, op plan.Op) (followed bool, err error) {
+// byte; without it, nothing is sent. It gives what the link has to do next, if that is
+// known without reading it again.
+func (p *pass) send(ctx, held context.Context, story plan.Story, op plan.Op) (next *plan.Story, err error) {
 	op, ready, err := p.again(ctx, story, op)
 	if err != nil || !ready {
-		return true, err
+		return nil, err
 	}
+	r, op, err := p.beginAndCall(ctx, held, story.Link, op)
+	if err != nil || r == nil {
+		return nil, err
+	}
+	next, err = p.settle(ctx, story, op, *r)
+	p.mark(time.Time{}, p.Now())
+	return next, err
+}
+
+// beginAndCall takes one of the places of what is begun ahead, until the side has
+// answered. No result: the bridge was told to stop.
+func (p *pass) beginAndCall(ctx, held context.Context, link plan.Link, op plan.Op) (*result, plan.Op, error) {
 	side := op.Kind.Side()
 	if !take(ctx, p.begun[side]) {
-		return true, nil
+		return nil, op, nil
 	}
 	defer release(p.begun[side])
 	began := p.Now() // the ledger may keep another clock's
-	if op, err = p.Ledger.Begin(held, op, began); err != nil {
-		return true, fmt.Errorf("begin: %w", err)
+	op, err := p.Ledger.Begin(held, op, began)
+	if err != nil {
+		return nil, op, fmt.Errorf("begin: %w", err)
 	}
 	p.mark(began, time.Time{})
-	result := p.call(ctx, held, story.Link, op, began)
-	followed, err = p.settle(ctx, story.Link, op, result)
-	p.mark(time.Time{}, p.Now())
-	return followed, err
+	r := p.call(ctx, held, link, op, began)
+	return &r, op, nil
 }
 
 // mark notes when writing began and ended.
@@ -329,10 +347,11 @@ func (p *pass) call(ctx, held context.Context, link plan.Link, op plan.Op, began
 // settle writes down how a send ended, what was learnt, and what follows. It is
 // written down even when the bridge is told to stop. An error here stops all
 // sends: what the ledger does not know must not go on.
-func (p *pass) settle(ctx context.Context, link plan.Link, op plan.Op, r result) (followed bool, err error) {
+func (p *pass) settle(ctx context.Context, story plan.Story, op plan.Op, r result) (next *plan.Story, err error) {
+	link := story.Link
 	p.count(op, r)
 	if err := p.broken(context.WithoutCancel(ctx), op, &r); err != nil {
-		return true, err
+		return nil, err
 	}
 	after := p.timing.After(op, r.reply)
 	follow := plan.Promise{At: r.reply.At}
@@ -345,14 +364,28 @@ func (p *pass) settle(ctx context.Context, link plan.Link, op plan.Op, r result)
 	}
 	added, err := p.Ledger.Settle(context.WithoutCancel(ctx), after, follow)
 	if err != nil {
-		return true, fmt.Errorf("settle: %w", err)
+		return nil, fmt.Errorf("settle: %w", err)
 	}
 	if after.State != plan.Done {
 		p.Log.LogAttrs(ctx, slog.LevelWarn, "a write was not done", slog.String("op", op.Key), slog.String("number", link.Number),
 			slog.Int("attempt", op.Attempt), slog.String("outcome", string(r.reply.Outcome)), slog.String("state", string(after.State)),
 			slog.String("reason", r.reply.Reason))
 	}
-	return len(added) > 0, nil
+	if len(story.Ops) > 1 || len(added) != len(follow.Ops) {
+		return nil, nil
+	}
+	return &plan.Story{Link: written(link, follow), Ops: follow.Ops}, nil
+}
+
+// written is a link as a promise leaves it in the ledger.
+func written(link plan.Link, p plan.Promise) plan.Link {
+	for _, changed := range p.Links {
+		if changed.ID == link.ID {
+			link = changed
+			link.Version++
+		}
+	}
+	return link
 }
 
 // count keeps the numbers of the report and the strikes of the sides.
