@@ -17,12 +17,14 @@ import (
 func (p *play) atRest() {
 	p.Helper()
 	twins := 0
-	for _, incident := range []string{p.first, p.other} {
+	numbers := map[string]bool{}
+	for _, incident := range p.incidents() {
+		numbers[p.numberOf(incident)] = true
 		twins += p.oneTicket(incident)
 	}
 	for _, t := range p.world.MMD.Tickets() {
 		number, _ := plan.Origin(t.Description)
-		if number != p.numberOf(p.first) && number != p.numberOf(p.other) {
+		if !numbers[number] {
 			p.Errorf("ticket %s was opened for %q, which is of no concern", t.ID, number)
 		}
 	}
@@ -49,7 +51,7 @@ func (p *play) oneTicket(incident string) (twins int) {
 		p.Errorf("%s names ticket %q, its link is with %q", number, row["correlation_id"], link.MMD)
 	}
 	ticket, _ := p.world.MMD.Ticket(link.MMD)
-	strict := ticket.State == "resolved" && (incident == p.other || !p.may.state)
+	strict := ticket.State == "resolved" && (incident != p.first || !p.may.state)
 	if state := row["state"]; strict && !slices.Contains([]string{"6", "7"}, state) {
 		p.Errorf("%s is in state %q, its ticket is resolved", number, state)
 	}
@@ -144,7 +146,7 @@ func (p *play) elevated() {
 // owed, parked or in doubt, or a link that says why.
 func (p *play) shown() {
 	p.Helper()
-	for _, incident := range []string{p.first, p.other} {
+	for _, incident := range p.incidents() {
 		link, ok := p.linked(incident)
 		owed := ""
 		for op, err := range p.ledger.Ops(context.Background(), plan.OpQuery{Links: []string{link.ID}, Owed: true}) {

@@ -20,12 +20,25 @@ func (p *play) calm() {
 			}
 		}
 		p.quiet(12, 100*time.Second)
+		if i == 0 { // all was not read in full since then
+			p.noticed()
+		}
 		if i == 2 { // by then all was read in full
 			p.shown()
 		}
 		p.retry()
 	}
 	p.quiet(10, 3*time.Minute)
+}
+
+// noticed wants what came to be found by what is polled, and not once an hour.
+func (p *play) noticed() {
+	p.Helper()
+	for _, incident := range p.incidents() {
+		if _, ok := p.linked(incident); !ok {
+			p.Errorf("%s was not noticed", p.numberOf(incident))
+		}
+	}
 }
 
 func (p *play) quiet(cycles int, apart time.Duration) {

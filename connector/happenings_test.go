@@ -1,10 +1,13 @@
 package connector_test
 
 import (
+	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"bridge/plan"
 	"bridge/simulator"
 	"bridge/simulator/itsm"
 	"bridge/simulator/mmd"
@@ -100,6 +103,50 @@ func happenings() []happening {
 	}
 }
 
+// newcomers bring something new at a bad moment. They do not meet with a ledger that was lost: where nothing is
+// known to exist, empty lists are believed in the end.
+func newcomers() []happening {
+	return []happening{
+		{"an incident comes, its create is lost, and the list of tickets is empty", 1, false, func(p *play) {
+			p.bare()
+			p.comes()
+			p.unlisted("tickets$", "tickets$")
+		}},
+		{"a comment comes, its note is lost, and the ticket shows no notes", 2, false, func(p *play) {
+			p.bare()
+			p.comment(p.someone())
+			p.unlisted("/addNote", "/notes")
+		}},
+		{"an incident comes behind a page that access rules hide", 1, false, func(p *play) { p.hide() }},
+	}
+}
+
+// comes is one more incident.
+func (p *play) comes() {
+	id := p.world.Incident(p.users, "The screen flickers", nil)
+	p.more = append(p.more, id)
+	p.say("%s comes", p.numberOf(id))
+}
+
+// bare notes that a ledger knows of no ticket, or of no note on one: of a list that
+// stays empty there, the third is believed.
+func (p *play) bare() {
+	for _, incident := range []string{p.first, p.other} {
+		link, ok := p.linked(incident)
+		notes, err := p.ledger.Notes(context.Background(), []string{link.ID})
+		if err != nil {
+			p.Fatal(err)
+		}
+		p.may.twice = p.may.twice || !ok || link.MMD == "" || !slices.ContainsFunc(notes, func(n plan.Note) bool { return n.Side == plan.MMD })
+	}
+}
+
+// unlisted has a write lost, and a list empty for some time.
+func (p *play) unlisted(write, list string) {
+	p.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: write, Kind: simulator.ResetAfter})
+	p.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "GET", Path: list, Kind: simulator.EmptyList, Times: 15 + p.dice.IntN(15)})
+}
+
 // someone draws one of both incidents.
 func (p *play) someone() string { return []string{p.first, p.other}[p.dice.IntN(2)] }
 
@@ -174,11 +221,14 @@ func (p *play) ignore() {
 // never sees.
 func (p *play) hide() {
 	hidden := map[string]bool{}
+	maps.Copy(hidden, p.hidden)
+	p.hidden = hidden
 	for range 7 {
 		hidden[p.world.Incident(p.users, "Of no concern", nil)] = true
 	}
 	p.world.ITSM.Switch(func(s *itsm.Switches) { s.Hide = func(_, id string) bool { return hidden[id] } })
 	time.Sleep(time.Second)
+	p.comes()
 	p.comment(p.someone())
 }
 

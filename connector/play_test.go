@@ -54,6 +54,10 @@ type play struct {
 type cast struct {
 	first, other string
 	task, item   string
+	// more are incidents that came later.
+	more []string
+	// hidden are records that the bridge is not shown.
+	hidden map[string]bool
 	// comments are what people wrote on the incidents, notes what the vendor wrote on
 	// their tickets, in order.
 	comments, notes map[string][]*words
@@ -124,7 +128,7 @@ func newPlay(t *testing.T, seed int64) *play {
 	}
 	p.stage, p.pace = make(chan struct{}, 1), rand.New(rand.NewPCG(uint64(seed), 29))
 	p.settle, p.page = 30*time.Second, 5
-	p.scenes = schedule(p.dice)
+	p.scenes = schedule(p.dice, rand.New(rand.NewPCG(uint64(seed), 37)))
 	p.way = func(next http.RoundTripper) http.RoundTripper { return mortalWay{p.grave, seed, p.wide, next} }
 	p.wrap = func(l connector.Ledger) connector.Ledger { return mortalLedger{l, p.grave} }
 	p.start()
@@ -133,8 +137,9 @@ func newPlay(t *testing.T, seed int64) *play {
 	return p
 }
 
-// schedule draws three to six happenings and their moments.
-func schedule(dice *rand.Rand) []*scene {
+// schedule draws three to six happenings and their moments; others come with dice of
+// their own, so that a seed that once failed goes on to play what it played.
+func schedule(dice, others *rand.Rand) []*scene {
 	table := happenings()
 	var out []*scene
 	for _, i := range dice.Perm(len(table))[:3+dice.IntN(4)] {
@@ -143,18 +148,27 @@ func schedule(dice *rand.Rand) []*scene {
 		if table[i].name == "the ledger is lost" && named(out, "lists are empty") || table[i].name == "lists are empty" && named(out, "the ledger is lost") {
 			continue
 		}
-		// More often early: that is when things are created.
-		s := &scene{happening: &table[i], beat: min(dice.IntN(beats), dice.IntN(beats)), turn: dice.IntN(turns), dice: rand.New(rand.NewPCG(dice.Uint64(), 31))}
-		if s.beat < s.from {
-			s.beat = s.from + dice.IntN(beats-s.from)
-		}
-		if s.live && dice.IntN(2) == 0 {
-			s.request = 1 + dice.IntN(4)
-		}
-		out = append(out, s)
+		out = append(out, moment(&table[i], dice))
+	}
+	table = newcomers()
+	if n := others.IntN(3 * len(table)); n < len(table) && !named(out, "the ledger is lost") && !named(out, "an older copy of the ledger is swapped in") {
+		out = append(out, moment(&table[n], others))
 	}
 	slices.SortStableFunc(out, func(a, b *scene) int { return (a.beat-b.beat)*turns + a.turn - b.turn })
 	return out
+}
+
+// moment draws when something happens.
+func moment(h *happening, dice *rand.Rand) *scene {
+	// More often early: that is when things are created.
+	s := &scene{happening: h, beat: min(dice.IntN(beats), dice.IntN(beats)), turn: dice.IntN(turns), dice: rand.New(rand.NewPCG(dice.Uint64(), 31))}
+	if s.beat < s.from {
+		s.beat = s.from + dice.IntN(beats-s.from)
+	}
+	if s.live && dice.IntN(2) == 0 {
+		s.request = 1 + dice.IntN(4)
+	}
+	return s
 }
 
 // named says that a happening is in a schedule.
@@ -379,6 +393,9 @@ func (p *play) act(beat int) {
 		}
 	}
 }
+
+// incidents are all that want a ticket.
+func (p *play) incidents() []string { return slices.Concat([]string{p.first, p.other}, p.more) }
 
 // comment is one more comment on an incident.
 func (p *play) comment(incident string) {
