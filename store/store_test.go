@@ -359,6 +359,89 @@ func TestOpening(t *testing.T) {
 	}
 }
 
+func TestWhatIsLookedUpFollowsWhatIsWritten(t *testing.T) {
+	t.Parallel()
+	links := map[string]struct {
+		change func(*plan.Link)
+		query  plan.LinkQuery
+	}{
+		"its rule":             {func(l *plan.Link) { l.Rule = "laptops" }, plan.LinkQuery{Rule: "laptops"}},
+		"its table":            {func(l *plan.Link) { l.Table = "task" }, plan.LinkQuery{Table: "task"}},
+		"its ticket":           {func(l *plan.Link) { l.MMD = "MMD-9" }, plan.LinkQuery{MMD: []string{"MMD-9"}}},
+		"when notes are due":   {func(l *plan.Link) { l.MMD, l.NotesDue = "MMD-9", noon.Add(-time.Hour) }, plan.LinkQuery{NotesDueBy: noon}},
+		"nothing that is known": {func(l *plan.Link) { l.Notice = "changed" }, plan.LinkQuery{Open: true}},
+	}
+	for name, tt := range links {
+		t.Run("of a link "+name, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(t *testing.T, l *store.Ledger) {
+				promise(t, l, plan.Promise{Links: []plan.Link{aLink(1)}})
+				want := theLink(t, l, aLink(1).ID)
+				tt.change(&want)
+				promise(t, l, plan.Promise{Links: []plan.Link{want}})
+				want.Version++
+				var got []plan.Link
+				for link, err := range l.Links(t.Context(), tt.query) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, link)
+				}
+				if diff := cmp.Diff([]plan.Link{want}, got); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+	t.Run("of an op", func(t *testing.T) {
+		t.Parallel()
+		each(t, func(t *testing.T, l *store.Ledger) {
+			link := aLink(1)
+			promise(t, l, plan.Promise{Links: []plan.Link{link}, Ops: []plan.Op{aCreate(link)}})
+			op := theOp(t, l, aCreate(link).Key)
+			op.Mark, op.Rule, op.State = "b1-another", "laptops", plan.Parked
+			if _, err := l.Settle(t.Context(), op, plan.Promise{}); err != nil {
+				t.Fatal(err)
+			}
+			for name, query := range map[string]plan.OpQuery{"mark": {Marks: []string{"b1-another"}}, "rule": {Rule: "laptops"}, "state": {States: []plan.State{plan.Parked}}} {
+				n := 0
+				for got, err := range l.Ops(t.Context(), query) {
+					if n++; err != nil || got.Mark != op.Mark {
+						t.Errorf("by its %s: %+v, %v", name, got, err)
+					}
+				}
+				if n != 1 {
+					t.Errorf("by its %s: %d", name, n)
+				}
+			}
+		})
+	})
+}
+
+func TestAWriteThatIsRefusedTakesNoneOfItsCommitBack(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, l *store.Ledger) {
+		promise(t, l, plan.Promise{Links: []plan.Link{aLink(0)}})
+		var wait sync.WaitGroup
+		for i := range 100 {
+			wait.Go(func() {
+				link := aLink(i + 1)
+				p := plan.Promise{Links: []plan.Link{link}, Ops: []plan.Op{aCreate(link)}}
+				if i%10 == 0 { // the last of it is stale: what was written before is taken back with it
+					p.Links = append(p.Links, aLink(0))
+				}
+				if _, err := l.Promise(context.Background(), p); errors.Is(err, plan.ErrStale) != (i%10 == 0) {
+					t.Errorf("promise %d: %v", i, err)
+				}
+			})
+		}
+		wait.Wait()
+		if c, err := l.Counts(context.Background(), noon); err != nil || c.LinksOpen != 91 || c.Owed != 90 {
+			t.Errorf("counts %+v, %v", c, err)
+		}
+	})
+}
+
 func TestManyWriteAtOnceAndEachGetsItsOwnAnswer(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, l *store.Ledger) {

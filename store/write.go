@@ -185,13 +185,13 @@ func promise(ctx context.Context, tx tx, p plan.Promise) ([]string, error) {
 func putLink(ctx context.Context, tx tx, link plan.Link) error {
 	was := link.Version
 	link.Version++
-	columns := []any{link.Rule, link.MMD, micros(link.Linked), micros(link.Ended), micros(link.NotesDue), len(link.Twins), len(link.Vanished)}
+	columns := []any{link.Rule, link.Table, link.MMD, micros(link.Linked), micros(link.Ended), micros(link.NotesDue), len(link.Twins), len(link.Vanished)}
 	var out sql.Result
 	var err error
 	if was == 0 {
-		out, err = tx.exec(ctx, `INSERT INTO links (rule, mmd, linked, ended, notes_due, twins, vanished, version, doc, id, kind, of_table, record)
+		out, err = tx.exec(ctx, `INSERT INTO links (rule, of_table, mmd, linked, ended, notes_due, twins, vanished, version, doc, id, kind, record)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-			append(columns, link.Version, encode(link), link.ID, link.Kind, link.Table, link.Record)...)
+			append(columns, link.Version, encode(link), link.ID, link.Kind, link.Record)...)
 	} else {
 		out, err = changeLink(ctx, tx, link, was, columns)
 	}
@@ -201,12 +201,12 @@ func putLink(ctx context.Context, tx tx, link plan.Link) error {
 	return moved(out, "link "+link.ID)
 }
 
-// changeLink writes a link over that version of it. What it is of never changes. Most
-// changes meet no column that an index has: each of those would be written twice.
+// changeLink writes a link over that version of it; its kind and its record are in its
+// id. Most changes meet no column that an index has: each of those would be written twice.
 func changeLink(ctx context.Context, tx tx, link plan.Link, was int64, columns []any) (sql.Result, error) {
 	doc := encode(link)
 	out, err := tx.exec(ctx, `UPDATE links SET version = ?, doc = ? WHERE id = ? AND version = ?
-		AND rule = ? AND mmd = ? AND linked = ? AND ended = ? AND notes_due = ? AND twins = ? AND vanished = ?`,
+		AND rule = ? AND of_table = ? AND mmd = ? AND linked = ? AND ended = ? AND notes_due = ? AND twins = ? AND vanished = ?`,
 		append([]any{link.Version, doc, link.ID, was}, columns...)...)
 	if err != nil {
 		return nil, err
@@ -214,7 +214,7 @@ func changeLink(ctx context.Context, tx tx, link plan.Link, was int64, columns [
 	if n, err := out.RowsAffected(); err != nil || n > 0 {
 		return out, err
 	}
-	return tx.exec(ctx, `UPDATE links SET rule = ?, mmd = ?, linked = ?, ended = ?, notes_due = ?, twins = ?, vanished = ?, version = ?, doc = ?
+	return tx.exec(ctx, `UPDATE links SET rule = ?, of_table = ?, mmd = ?, linked = ?, ended = ?, notes_due = ?, twins = ?, vanished = ?, version = ?, doc = ?
 		WHERE id = ? AND version = ?`, append(columns, link.Version, doc, link.ID, was)...)
 }
 
@@ -255,13 +255,13 @@ func putOp(ctx context.Context, tx tx, op plan.Op) (added bool, err error) {
 }
 
 // setOp writes an op over the one with its key, if that is at an attempt and in one of
-// some states. What its key is made of never changes, and neither does its mark.
+// some states.
 func setOp(ctx context.Context, tx tx, op plan.Op, attempt int, states ...plan.State) error {
-	args := []any{op.Rule, op.State, op.Attempt, number(op.Frozen), op.Basis.Rev, micros(op.Due), micros(op.Ended), encode(op), op.Key, attempt}
+	args := []any{op.Rule, op.State, op.Mark, op.Attempt, number(op.Frozen), op.Basis.Rev, micros(op.Due), micros(op.Ended), encode(op), op.Key, attempt}
 	for _, state := range states {
 		args = append(args, state)
 	}
-	out, err := tx.exec(ctx, "UPDATE ops SET rule = ?, state = ?, attempt = ?, frozen = ?, rev = ?, due = ?, ended = ?, doc = ? WHERE key = ? AND attempt = ? AND state IN ("+
+	out, err := tx.exec(ctx, "UPDATE ops SET rule = ?, state = ?, mark = ?, attempt = ?, frozen = ?, rev = ?, due = ?, ended = ?, doc = ? WHERE key = ? AND attempt = ? AND state IN ("+
 		strings.TrimSuffix(strings.Repeat("?, ", len(states)), ", ")+")", args...)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", op.Key, err)
