@@ -365,10 +365,10 @@ func TestWhatIsLookedUpFollowsWhatIsWritten(t *testing.T) {
 		change func(*plan.Link)
 		query  plan.LinkQuery
 	}{
-		"its rule":             {func(l *plan.Link) { l.Rule = "laptops" }, plan.LinkQuery{Rule: "laptops"}},
-		"its table":            {func(l *plan.Link) { l.Table = "task" }, plan.LinkQuery{Table: "task"}},
-		"its ticket":           {func(l *plan.Link) { l.MMD = "MMD-9" }, plan.LinkQuery{MMD: []string{"MMD-9"}}},
-		"when notes are due":   {func(l *plan.Link) { l.MMD, l.NotesDue = "MMD-9", noon.Add(-time.Hour) }, plan.LinkQuery{NotesDueBy: noon}},
+		"its rule":              {func(l *plan.Link) { l.Rule = "laptops" }, plan.LinkQuery{Rule: "laptops"}},
+		"its table":             {func(l *plan.Link) { l.Table = "task" }, plan.LinkQuery{Table: "task"}},
+		"its ticket":            {func(l *plan.Link) { l.MMD = "MMD-9" }, plan.LinkQuery{MMD: []string{"MMD-9"}}},
+		"when notes are due":    {func(l *plan.Link) { l.MMD, l.NotesDue = "MMD-9", noon.Add(-time.Hour) }, plan.LinkQuery{NotesDueBy: noon}},
 		"nothing that is known": {func(l *plan.Link) { l.Notice = "changed" }, plan.LinkQuery{Open: true}},
 	}
 	for name, tt := range links {
