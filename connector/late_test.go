@@ -124,8 +124,8 @@ func TestAnAnswerThatIsLateProvesNothingOfTheTimeInWhichItCame(t *testing.T) {
 		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "addNote", Kind: simulator.Late, Delay: 80 * time.Second, Times: 1})
 		r.world.ITSM.Comment("incident", incident, "ada.byron", "Any news?")
 		r.cycle() // gives up after 60 s; absence counts after 90
-		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "GET", Path: "/notes", Kind: simulator.Slow, Delay: 35 * time.Second, Times: -1})
-		time.Sleep(5 * time.Second)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "GET", Path: "/notes", Kind: simulator.Slow, Delay: 25 * time.Second, Times: -1})
+		time.Sleep(12 * time.Second)
 		r.cycles(4)
 		r.world.Faults.Clear()
 		r.rest()
