@@ -123,13 +123,18 @@ func (p *Poller) lookFirst(ctx context.Context) error {
 	}
 	now := p.Now()
 	for _, op := range owed {
-		op.State, op.Begun, op.Due, op.Waits = plan.Unknown, op.Promised, now, now
-		op.Reason = "owed since before the start: it is looked for first"
+		op = firstLook(op, now, "owed since before the start: it is looked for first")
 		if _, err := p.Ledger.Settle(ctx, op, plan.Promise{At: now}); err != nil && !errors.Is(err, plan.ErrStale) {
 			return err
 		}
 	}
 	return nil
+}
+
+// firstLook has an op looked for before it is sent; absence counts at once.
+func firstLook(op plan.Op, now time.Time, reason string) plan.Op {
+	op.State, op.Begun, op.Due, op.Waits, op.Reason = plan.Unknown, op.Promised, now, now, reason
+	return op
 }
 
 // newest is when the newest link that the ledger knows was made.

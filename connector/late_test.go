@@ -420,3 +420,28 @@ func TestWhatFollowsFromAWriteThatALedgerKnewIsNotSaidTwice(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatFollowsFromAWriteBegunBeforeTheStartIsNotSaidTwice sets the ledger back to a
+// moment before, when an elevation was looked for: nothing else shows that it was.
+func TestWhatFollowsFromAWriteBegunBeforeTheStartIsNotSaidTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		task, item := r.world.Task(r.users, "")
+		r.rest()
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests", Kind: simulator.HTMLAfter, Times: 1})
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.cycle()
+		if op := r.opOf(plan.ElevationCreate); op.State != plan.Unknown {
+			t.Fatalf("the elevation is %s", op.State)
+		}
+		backup := copyOf(t, r.ledger)
+		r.rest()
+		said := r.said(task)
+		r.setBack(backup)
+		r.rest()
+		if now := r.said(task); len(said) != 1 || !slices.Equal(said, now) {
+			t.Errorf("said on the task %q, and then %q\n%s", said, now, r.story())
+		}
+	})
+}

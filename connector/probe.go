@@ -54,6 +54,9 @@ func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
 			}
 		}
 		follow.Ops = p.Planner.Doubted(follow.Ops, p.timing, look.At)
+		if op.Begun.Before(p.born) {
+			said(follow.Ops, look.At)
+		}
 	}
 	p.Log.LogAttrs(ctx, slog.LevelInfo, "looked for a write whose outcome is unknown", slog.String("op", op.Key),
 		slog.String("number", story.Link.Number), slog.Bool("found", look.Found), slog.String("state", string(after.State)), slog.String("reason", after.Reason))
@@ -61,6 +64,16 @@ func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
 		return fmt.Errorf("settle: %w", err)
 	}
 	return nil
+}
+
+// said has the notes looked for that follow from what an earlier process began: this
+// ledger may be an older copy of one that has found it, and said so.
+func said(ops []plan.Op, now time.Time) {
+	for i, op := range ops {
+		if op.State == plan.Promised && (op.Kind == plan.RecordNote || op.Kind == plan.TicketNote) {
+			ops[i] = firstLook(op, now, "follows from what was begun before the start: it is looked for first")
+		}
+	}
 }
 
 // mayTry lets one create of a kind go on that was looked for where nothing is known to

@@ -33,10 +33,15 @@ type Sender struct {
 	Now   func() time.Time
 
 	breaker breaker
+	// born is when it sent for the first time.
+	born time.Time
 }
 
 // Send sends until nothing is due: links in parallel, ops of one link in order.
 func (s *Sender) Send(ctx context.Context, report *Report) error {
+	if s.born.IsZero() {
+		s.born = s.Now()
+	}
 	pass := s.newPass(report)
 	if err := pass.holds(ctx); err != nil {
 		return err
