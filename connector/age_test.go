@@ -381,22 +381,28 @@ func TestARelinkThatWasInterruptedIsRunAgain(t *testing.T) {
 
 func TestARelinkTakesTheTicketThatTheRecordNamesAndCallsTheOtherATwin(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		incident := r.world.Incident(r.users, "Laptop does not start", nil)
-		r.rest()
-		older := r.ticketOf(incident)
-		time.Sleep(time.Minute)
-		newer := r.world.MMD.AddTicket("Its twin", older.Description)
-		r.world.ITSM.Set("incident", incident, map[string]string{"correlation_id": newer})
-		r.lose()
-		if _, err := r.loop.Poller.Relink(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if link := r.linkOf(incident); link.MMD != newer || !slices.Equal(link.Twins, []string{older.ID}) {
-			t.Errorf("linked with %s (the record names %s), twins %q", link.MMD, newer, link.Twins)
-		}
-	})
+	for name, lag := range map[string]time.Duration{"both are listed": 0, "the list does not show the newer one yet": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				incident := r.world.Incident(r.users, "Laptop does not start", nil)
+				r.rest()
+				older := r.ticketOf(incident)
+				time.Sleep(lag + time.Minute)
+				newer := r.world.MMD.AddTicket("Its twin", older.Description)
+				r.world.ITSM.Set("incident", incident, map[string]string{"correlation_id": newer})
+				r.lose()
+				r.world.MMD.Switch(func(s *mmd.Switches) { s.Lag = lag })
+				if _, err := r.loop.Poller.Relink(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if link := r.linkOf(incident); link.MMD != newer || !slices.Equal(link.Twins, []string{older.ID}) {
+					t.Errorf("linked with %s (the record names %s), twins %q", link.MMD, newer, link.Twins)
+				}
+			})
+		})
+	}
 }
 
 func TestALedgerThatWasSetBackOpensNoElevationAgainAndSaysNothingTwice(t *testing.T) {

@@ -29,6 +29,8 @@ type relinking struct {
 	kind  plan.LinkKind
 	found map[string][]plan.Found
 	made  int
+	// linked are the records that were linked: another rule may read them, too.
+	linked map[string]bool
 	// over says what is written over a link that is known; nil: what was found.
 	over func(is, now plan.Link) plan.Link
 }
@@ -96,7 +98,7 @@ func (p *Poller) relinkable(ctx context.Context) error {
 // markedTickets lists the tickets that carry our mark, by the number they name,
 // oldest first.
 func (p *Poller) markedTickets(ctx context.Context) (*relinking, error) {
-	r := &relinking{Poller: p, kind: plan.TicketLink, found: map[string][]plan.Found{}}
+	r := &relinking{Poller: p, kind: plan.TicketLink, found: map[string][]plan.Found{}, linked: map[string]bool{}}
 	if len(p.Planner.Rules.Tickets) == 0 {
 		return r, nil
 	}
@@ -111,7 +113,7 @@ func (p *Poller) markedTickets(ctx context.Context) (*relinking, error) {
 }
 
 func (p *Poller) markedElevations(ctx context.Context) (*relinking, error) {
-	r := &relinking{Poller: p, kind: plan.ElevationLink, found: map[string][]plan.Found{}}
+	r := &relinking{Poller: p, kind: plan.ElevationLink, found: map[string][]plan.Found{}, linked: map[string]bool{}}
 	if len(p.Planner.Rules.Elevations) == 0 {
 		return r, nil
 	}
@@ -171,7 +173,11 @@ func (r *relinking) asked(ctx context.Context, source *mapping.Source, ask itsm.
 		rows += len(records)
 		promise := plan.Promise{At: r.Now()}
 		for _, rec := range records {
-			r.link(ctx, plan.Record{Table: source.Table, Row: row(rec), Seen: r.Now()}, ruleOf, &promise)
+			rec := plan.Record{Table: source.Table, Row: row(rec), Seen: r.Now()}
+			if err := r.named(ctx, rec); err != nil {
+				return rows, err
+			}
+			r.link(rec, ruleOf, &promise)
 		}
 		if err := r.write(ctx, promise); err != nil {
 			return rows, err
@@ -202,8 +208,22 @@ func (r *relinking) write(ctx context.Context, promise plan.Promise) error {
 	return err
 }
 
+// named looks up the ticket that a record names, where the list does not show it (yet).
+func (r *relinking) named(ctx context.Context, rec plan.Record) error {
+	id := rec.Row["correlation_id"].Value
+	listed := slices.ContainsFunc(r.found[rec.Number()], func(f plan.Found) bool { return f.ID == id })
+	if r.kind != plan.TicketLink || id == "" || listed || r.linked[rec.ID()] {
+		return nil
+	}
+	t, err := r.ticketNamed(ctx, id, rec.Seen)
+	if err == nil && t != nil {
+		r.keep(t.Description, plan.Found{ID: t.ID, Created: t.Created, Ticket: t})
+	}
+	return err
+}
+
 // link links one record to the objects that carry its mark.
-func (r *relinking) link(_ context.Context, rec plan.Record, ruleOf func(plan.Record) *mapping.Source, promise *plan.Promise) {
+func (r *relinking) link(rec plan.Record, ruleOf func(plan.Record) *mapping.Source, promise *plan.Promise) {
 	kind := plan.TicketCreate
 	if r.kind == plan.ElevationLink {
 		kind = plan.ElevationCreate
@@ -222,6 +242,7 @@ func (r *relinking) link(_ context.Context, rec plan.Record, ruleOf func(plan.Re
 	slices.SortStableFunc(own, func(a, b plan.Found) int { return a.Created.Compare(b.Created) })
 	r.found[rec.Number()] = others
 	r.made++
+	r.linked[rec.ID()] = true
 	promise.Add(r.Planner.Relinked(r.kind, ruleOf(rec), rec, own, r.Now()))
 }
 

@@ -26,7 +26,7 @@ type stranger struct {
 }
 
 func (p *Poller) newStrangers() *strangers {
-	return &strangers{relinking: &relinking{Poller: p, kind: plan.ElevationLink, found: map[string][]plan.Found{}, over: beside}}
+	return &strangers{relinking: &relinking{Poller: p, kind: plan.ElevationLink, found: map[string][]plan.Found{}, linked: map[string]bool{}, over: beside}}
 }
 
 // seek says that it is time to read the list of elevation requests whole: at the start,
