@@ -67,6 +67,29 @@ func TestADoubtEndsWhenWhatWasSentIsListed(t *testing.T) {
 	})
 }
 
+// TestOfSeveralTicketsWithOneMarkTheOneThatTheRecordNamesIsTaken has a person write the
+// older of them on the record.
+func TestOfSeveralTicketsWithOneMarkTheOneThatTheRecordNamesIsTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, incident := doubted(t)
+		number := r.world.ITSM.Row("incident", incident)["number"]
+		var both []string
+		for _, ticket := range r.world.MMD.Tickets() {
+			if strings.HasPrefix(ticket.Title, number) {
+				both = append(both, ticket.ID)
+			}
+		}
+		slices.Sort(both)
+		r.world.ITSM.Set("incident", incident, map[string]string{"correlation_id": both[0]})
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.Lag = 0 })
+		r.cycles(4)
+		if link := r.linkOf(incident); link.MMD != both[0] || !slices.Equal(link.Twins, both[1:]) {
+			t.Errorf("of %q it is linked with %s, twins %q\n%s", both, link.MMD, link.Twins, r.story())
+		}
+	})
+}
+
 func TestTwoTwinsThatAreListedAtOnceAreBothTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

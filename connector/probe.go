@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -91,7 +92,7 @@ func (p *pass) mayTry(kind plan.Kind) bool {
 func (p *pass) look(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
 	switch op.Kind {
 	case plan.TicketCreate:
-		return p.lookForTicket(ctx, op)
+		return p.lookForTicket(ctx, story, op)
 	case plan.TicketNote:
 		return p.lookForNote(ctx, story, op)
 	case plan.RecordNote:
@@ -106,26 +107,45 @@ func (p *pass) look(ctx context.Context, story plan.Story, op plan.Op) (plan.Loo
 
 // lookForTicket lists the tickets, newest first, back to begin, and matches the
 // mark: never the record number, and never text alone.
-func (p *pass) lookForTicket(ctx context.Context, op plan.Op) (plan.Look, result, error) {
+func (p *pass) lookForTicket(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
 	sight, err := p.sight(ctx, plan.TicketLink)
 	if err != nil {
 		return plan.Look{}, result{}, err
 	}
+	var found []mmd.Ticket
 	since := op.Begun.Add(-skew)
 	for t, err := range p.Tickets.List(ctx, mmd.ListOptions{OrderBy: "createdDateTime desc"}) {
 		if err != nil {
 			return plan.Look{}, result{}, err
 		}
 		if carries(op.Mark, t.Description, t.Title) {
-			found := ticket(t, p.Now())
-			return plan.Look{Found: true, ID: t.ID}, result{ticket: &found}, nil
+			found = append(found, t)
 		}
 		sight.saw(t.ID)
-		if t.Created.Before(since) && sight.seen {
+		if t.Created.Before(since) && (sight.seen || len(found) > 0) {
 			break
 		}
 	}
-	return p.blind(ctx, plan.TicketLink, sight, "the list of tickets shows none that is known to exist")
+	if len(found) == 0 {
+		return p.blind(ctx, plan.TicketLink, sight, "the list of tickets shows none that is known to exist")
+	}
+	is, err := p.ofTwins(ctx, story, found)
+	t := ticket(is, p.Now())
+	return plan.Look{Found: true, ID: is.ID}, result{ticket: &t}, err
+}
+
+// ofTwins chooses between tickets with one mark: the one that the record names, else
+// the newest. The poll tells of the others.
+func (p *pass) ofTwins(ctx context.Context, story plan.Story, found []mmd.Ticket) (mmd.Ticket, error) {
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	rec, err := p.readRecord(ctx, story.Link)
+	if err != nil && !errors.Is(err, errGone) {
+		return found[0], err
+	}
+	named := rec.Row["correlation_id"].Value
+	return found[max(slices.IndexFunc(found, func(t mmd.Ticket) bool { return t.ID == named }), 0)], nil
 }
 
 // carries says that one of the texts has a mark at the end of its first line, or
