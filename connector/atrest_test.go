@@ -47,7 +47,7 @@ func (p *play) oneTicket(incident string) (twins int) {
 		p.Errorf("%s has no ticket", number)
 		return 0
 	}
-	if row["correlation_id"] != link.MMD {
+	if row["correlation_id"] != link.MMD && (!p.may.twice || !slices.Contains(link.Twins, row["correlation_id"])) {
 		p.Errorf("%s names ticket %q, its link is with %q", number, row["correlation_id"], link.MMD)
 	}
 	ticket, _ := p.world.MMD.Ticket(link.MMD)
@@ -78,8 +78,16 @@ func (p *play) oneTicket(incident string) (twins int) {
 	p.uniquely("notes on the ticket of "+number, told)
 	p.uniquely("work notes on "+number, p.journal(incident))
 	p.heard("the ticket of "+number, told, p.comments[incident])
-	p.heard(number, p.journal(incident), p.notes[incident])
+	p.heard(number, p.journal(incident), ofTwins(p.notes[incident], link))
 	return twins
+}
+
+// ofTwins lets notes be missing that were written on a twin, which is shown and not mirrored.
+func ofTwins(notes []*words, link plan.Link) []*words {
+	for _, w := range notes {
+		w.loose = w.loose || slices.Contains(link.Twins, w.ticket)
+	}
+	return notes
 }
 
 // uniquely wants each mark once: what is done twice is the bridge's own doing.
@@ -163,7 +171,7 @@ func (p *play) shown() {
 			told += n.Text
 		}
 		told += strings.Join(p.journal(incident), "\n")
-		for _, w := range slices.Concat(p.comments[incident], p.notes[incident]) {
+		for _, w := range slices.Concat(p.comments[incident], ofTwins(p.notes[incident], link)) {
 			if !w.loose && !p.may.unsaid && !strings.Contains(told, w.text) && !strings.Contains(owed, w.text) && link.Notice == "" {
 				p.Errorf("%q is lost, and nobody says so", w.text)
 			}

@@ -72,6 +72,8 @@ type words struct {
 	at time.Time
 	// loose: it may be missing (it was taken away, or its link was stopped).
 	loose bool
+	// ticket is where a note was written: a twin's notes are not mirrored.
+	ticket string
 	// edited: it has no place in the order.
 	edited bool
 	// signed: its identity changed; a ledger that lost the old one takes it for another.
@@ -417,7 +419,7 @@ func (p *play) note(incident string) {
 	}
 	// A ticket that no record names yet may turn out to be the twin, which is shown and not mirrored.
 	twin := p.may.twice && p.world.ITSM.Row("incident", incident)["correlation_id"] == ""
-	w := &words{text: fmt.Sprintf("Note %d for %s.", len(p.notes[incident])+1, p.numberOf(incident)), loose: twin}
+	w := &words{text: fmt.Sprintf("Note %d for %s.", len(p.notes[incident])+1, p.numberOf(incident)), loose: twin, ticket: ticket}
 	p.notes[incident] = append(p.notes[incident], w)
 	p.say("vera writes %q", w.text)
 	p.world.MMD.AddNote(ticket, "vera@vendor.example", w.text)
