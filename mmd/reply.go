@@ -27,6 +27,8 @@ type reply[T any] struct {
 	// nil, an empty one neither; of one that is null the pointer is gone.
 	Value *[]T
 	Error json.RawMessage
+	// Next is where an OData server that cuts a page short has the others.
+	Next json.RawMessage `json:"@odata.nextLink"`
 }
 
 func (r reply[T]) came() bool { return r.Value == nil || *r.Value != nil }
@@ -38,19 +40,19 @@ func (r reply[T]) items() []T {
 	return *r.Value
 }
 
-// read reads one page of a collection.
-func read[T any](ctx context.Context, s service, at place, q url.Values) ([]T, error) {
+// read reads one page of a collection. more: the server says that others follow.
+func read[T any](ctx context.Context, s service, at place, q url.Values) (items []T, more bool, err error) {
 	page := reply[T]{Value: new([]T)}
-	_, err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: at.path, Name: at.name, Query: q, Into: &page})
+	_, err = s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: at.path, Name: at.name, Query: q, Into: &page})
 	switch {
 	case err != nil:
-		return nil, err
-	case failed(page.Error):
-		return nil, unsure(at.name, partial(page.Error))
+		return nil, false, err
+	case said(page.Error):
+		return nil, false, unsure(at.name, partial(page.Error))
 	case !page.came():
-		return nil, unsure(at.name, errNoList)
+		return nil, false, unsure(at.name, errNoList)
 	}
-	return page.items(), nil
+	return page.items(), said(page.Next), nil
 }
 
 // one reads an entity, or a collection of one: the document shows both. id gives what it
@@ -62,7 +64,7 @@ func one[T any](ctx context.Context, s service, path, name string, id func(T) st
 		return none, err
 	}
 	many := reply[T]{Value: new([]T)}
-	if err := json.Unmarshal(raw, &many); err == nil && failed(many.Error) {
+	if err := json.Unmarshal(raw, &many); err == nil && said(many.Error) {
 		return none, unsure(name, partial(many.Error))
 	} else if err == nil && len(many.items()) > 1 {
 		return none, unsure(name, fmt.Errorf("the reply shows %d objects where one was asked for", len(many.items())))
@@ -79,7 +81,7 @@ func one[T any](ctx context.Context, s service, path, name string, id func(T) st
 	return out, nil
 }
 
-func failed(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
+func said(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
 
 // partial is ErrPartial with what the server says of it, if that can be read.
 func partial(raw json.RawMessage) error {

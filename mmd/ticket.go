@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"net/http"
 	"strings"
@@ -187,7 +188,11 @@ func (s *Tickets) Create(ctx context.Context, t NewTicket) (Ticket, error) {
 
 // Notes reads the notes of a ticket: see "Get ticket notes".
 func (s *Tickets) Notes(ctx context.Context, id string) ([]Note, error) {
-	notes, err := read[Note](ctx, s.service, place{path: ticketPath(id) + "/notes", name: "tickets('ID')/notes"}, nil)
+	at := place{path: ticketPath(id) + "/notes", name: "tickets('ID')/notes"}
+	notes, more, err := read[Note](ctx, s.service, at, nil)
+	if more { // the document has no $skip here
+		return nil, unsure(at.name, fmt.Errorf("%w: it says that more notes follow", ErrPartial))
+	}
 	return notes, notesError(err)
 }
 
