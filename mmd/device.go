@@ -44,6 +44,20 @@ type Group struct {
 	CountMembers                 *int
 }
 
+// UnmarshalJSON reads a group.
+func (g *Group) UnmarshalJSON(raw []byte) error {
+	var wire struct {
+		ID, DisplayName, Description text
+
+		CountMembers *number
+	}
+	if err := json.Unmarshal(raw, &wire); err != nil {
+		return err
+	}
+	*g = Group{ID: string(wire.ID), DisplayName: string(wire.DisplayName), Description: string(wire.Description), CountMembers: (*int)(wire.CountMembers)}
+	return nil
+}
+
 // Configuration is a policy, script or app of a device.
 type Configuration struct {
 	ID, Type, Name, Version, DeploymentStatus string
@@ -66,17 +80,31 @@ func (c *Configuration) UnmarshalJSON(raw []byte) error {
 
 // UnmarshalJSON reads a device.
 func (d *Device) UnmarshalJSON(raw []byte) error {
-	type plain Device
 	var wire struct {
-		plain
-		EnrolledIntoIntuneDateTimeUTC moment
-		LastIntuneSyncDateTimeUTC     moment
+		Name, Manufacturer, Model, SerialNumber, ComplianceState, PrimaryUpdateRing text
+
+		TenantID, PlanType, Persona, ProfileAssignmentStatus      text
+		IntuneID, GlobalDeviceID, AADDeviceID, UserUPN, UserEmail *text
+		TenantName, AssignedUser                                  *text
+		OSVersion, OperatingSystemEdition, ManagementAgent        *text
+		AgeInMonths                                               decimal
+		EnrolledIntoIntuneDateTimeUTC, LastIntuneSyncDateTimeUTC  moment
+		Groups                                                    []Group
+		Configurations                                            []Configuration
 	}
 	if err := json.Unmarshal(raw, &wire); err != nil {
 		return err
 	}
-	*d = Device(wire.plain)
-	d.Enrolled, d.LastSync = wire.EnrolledIntoIntuneDateTimeUTC.Time, wire.LastIntuneSyncDateTimeUTC.Time
+	*d = Device{
+		Name: string(wire.Name), Manufacturer: string(wire.Manufacturer), Model: string(wire.Model), SerialNumber: string(wire.SerialNumber),
+		ComplianceState: string(wire.ComplianceState), PrimaryUpdateRing: string(wire.PrimaryUpdateRing), TenantID: string(wire.TenantID),
+		PlanType: string(wire.PlanType), Persona: string(wire.Persona), ProfileAssignmentStatus: string(wire.ProfileAssignmentStatus),
+		IntuneID: (*string)(wire.IntuneID), GlobalDeviceID: (*string)(wire.GlobalDeviceID), AADDeviceID: (*string)(wire.AADDeviceID),
+		UserUPN: (*string)(wire.UserUPN), UserEmail: (*string)(wire.UserEmail), TenantName: (*string)(wire.TenantName), AssignedUser: (*string)(wire.AssignedUser),
+		OSVersion: (*string)(wire.OSVersion), OperatingSystemEdition: (*string)(wire.OperatingSystemEdition), ManagementAgent: (*string)(wire.ManagementAgent),
+		AgeInMonths: float64(wire.AgeInMonths), Enrolled: wire.EnrolledIntoIntuneDateTimeUTC.Time, LastSync: wire.LastIntuneSyncDateTimeUTC.Time,
+		Groups: wire.Groups, Configurations: wire.Configurations,
+	}
 	return nil
 }
 
@@ -126,6 +154,21 @@ func (d *UserDevice) UnmarshalJSON(raw []byte) error {
 		return err
 	}
 	*d = UserDevice{SerialNumber: string(wire.SerialNumber), Name: string(wire.Name), Model: string(wire.Model), Ring: string(wire.Ring), LastSync: wire.LastIntuneSyncTime.Time}
+	return nil
+}
+
+// UnmarshalJSON reads a user.
+func (u *User) UnmarshalJSON(raw []byte) error {
+	var wire struct {
+		Name, UPN, Email text
+
+		Groups  []Group
+		Devices []UserDevice
+	}
+	if err := json.Unmarshal(raw, &wire); err != nil {
+		return err
+	}
+	*u = User{Name: string(wire.Name), UPN: string(wire.UPN), Email: string(wire.Email), Groups: wire.Groups, Devices: wire.Devices}
 	return nil
 }
 

@@ -64,6 +64,16 @@ type Contact struct {
 	PreferredLanguageID string `json:"preferredLanguageId,omitempty"`
 }
 
+// contact is a Contact as servers write it.
+type contact struct{ ID, GivenName, Surname, Email, PhoneNumber, PreferredLanguageID text }
+
+func (c contact) read() Contact {
+	return Contact{
+		ID: string(c.ID), GivenName: string(c.GivenName), Surname: string(c.Surname), Email: string(c.Email), PhoneNumber: string(c.PhoneNumber),
+		PreferredLanguageID: string(c.PreferredLanguageID),
+	}
+}
+
 // UnmarshalJSON reads a ticket as the server writes it; words that it does not
 // know are kept as they are.
 func (t *Ticket) UnmarshalJSON(raw []byte) error {
@@ -73,12 +83,12 @@ func (t *Ticket) UnmarshalJSON(raw []byte) error {
 		Severity         text
 		CreatedDateTime  moment
 		ResolvedDateTime moment
-		Contact          *Contact
+		Contact          contact
 		Notes            []Note
 
 		UsersOrDevicesImpacted                 *number
-		IssueReproduced, EndUserSupportEngaged *bool
-		IsPartner                              bool
+		IssueReproduced, EndUserSupportEngaged *flag
+		IsPartner                              flag
 		IssueFirstNoticed, NextActionTime      moment
 		Emails, Attachments                    []json.RawMessage
 
@@ -91,14 +101,11 @@ func (t *Ticket) UnmarshalJSON(raw []byte) error {
 		ID: string(wire.ID), Title: string(wire.Title), Description: string(wire.Description),
 		Type: strings.ReplaceAll(string(wire.Type), " ", ""), Category: strings.TrimSpace(string(wire.Category)),
 		Subcategory: strings.TrimSpace(string(wire.Subcategory)), State: string(wire.State),
-		NextActionOwner: string(wire.NextActionOwner), Created: wire.CreatedDateTime.Time, Resolved: wire.ResolvedDateTime.Time, Notes: wire.Notes,
-		UsersOrDevicesImpacted: (*int)(wire.UsersOrDevicesImpacted), BusinessImpact: (*string)(wire.BusinessImpact), IssueReproduced: wire.IssueReproduced,
-		EndUserSupportEngaged: wire.EndUserSupportEngaged, TroubleshootingSteps: (*string)(wire.TroubleshootingSteps), ReproSteps: (*string)(wire.ReproSteps),
-		IssueFirstNoticed: wire.IssueFirstNoticed.Time, IsPartner: wire.IsPartner, CompromiseIndicator: (*string)(wire.CompromiseIndicator),
+		NextActionOwner: string(wire.NextActionOwner), Created: wire.CreatedDateTime.Time, Resolved: wire.ResolvedDateTime.Time, Contact: wire.Contact.read(), Notes: wire.Notes,
+		UsersOrDevicesImpacted: (*int)(wire.UsersOrDevicesImpacted), BusinessImpact: (*string)(wire.BusinessImpact), IssueReproduced: (*bool)(wire.IssueReproduced),
+		EndUserSupportEngaged: (*bool)(wire.EndUserSupportEngaged), TroubleshootingSteps: (*string)(wire.TroubleshootingSteps), ReproSteps: (*string)(wire.ReproSteps),
+		IssueFirstNoticed: wire.IssueFirstNoticed.Time, IsPartner: bool(wire.IsPartner), CompromiseIndicator: (*string)(wire.CompromiseIndicator),
 		RelatedAlerts: (*string)(wire.RelatedAlerts), NextActionTime: wire.NextActionTime.Time, Emails: wire.Emails, Attachments: wire.Attachments,
-	}
-	if wire.Contact != nil {
-		t.Contact = *wire.Contact
 	}
 	var severity number
 	if severity.UnmarshalJSON([]byte(wire.Severity)) != nil {

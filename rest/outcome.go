@@ -253,7 +253,10 @@ func decode(r Request, out Response) error {
 	case !isJSON(out.Header):
 		return fmt.Errorf("%d with %s instead of JSON: a sign-in, maintenance or hibernation page?", out.Status, contentType(out.Header))
 	}
-	if err := json.Unmarshal(out.Body, r.Into); err != nil {
+	err := json.Unmarshal(out.Body, r.Into)
+	if err != nil && json.Valid(out.Body) {
+		return fmt.Errorf("the reply is JSON of another shape: %w", err)
+	} else if err != nil {
 		return &truncated{err}
 	}
 	return nil

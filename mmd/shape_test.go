@@ -1,0 +1,147 @@
+package mmd_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bridge/mmd"
+)
+
+// reshape gives a JSON value once for each of its leaves, with that leaf in another
+// shape: a text as a number, a number or a yes as a text. Times stay.
+func reshape(v any, at string) (out map[string]any) {
+	out = map[string]any{}
+	switch v := v.(type) {
+	case map[string]any:
+		for key, inner := range v {
+			for where, changed := range reshape(inner, at+"."+key) {
+				with := map[string]any{}
+				for k, was := range v {
+					with[k] = was
+				}
+				with[key] = changed
+				out[where] = with
+			}
+		}
+	case []any:
+		for i, inner := range v {
+			for where, changed := range reshape(inner, at) { // of several that are alike, any one
+				with := append([]any{}, v...)
+				with[i] = changed
+				out[where] = with
+			}
+		}
+	case string:
+		if _, err := time.Parse(time.RFC3339Nano, v); err != nil && !strings.Contains(at, "@odata") {
+			out[at] = 42
+		}
+	case float64:
+		out[at] = fmt.Sprint(v)
+	case bool:
+		out[at] = fmt.Sprint(v)
+	}
+	return out
+}
+
+func TestAFieldInAnotherShapeEndsNoList(t *testing.T) {
+	t.Parallel()
+	lists := map[string]func(context.Context, *mmd.Client) (int, error){
+		"03": func(ctx context.Context, c *mmd.Client) (n int, err error) {
+			for _, err = range c.Devices.List(ctx, mmd.ListOptions{}) {
+				n++
+			}
+			return n, err
+		},
+		"07": func(ctx context.Context, c *mmd.Client) (n int, err error) {
+			for _, err = range c.Users.List(ctx, mmd.ListOptions{}) {
+				n++
+			}
+			return n, err
+		},
+		"17": func(ctx context.Context, c *mmd.Client) (n int, err error) {
+			for _, err = range c.Tickets.List(ctx, mmd.ListOptions{}) {
+				n++
+			}
+			return n, err
+		},
+		"31": func(ctx context.Context, c *mmd.Client) (n int, err error) {
+			for _, err = range c.Elevations.List(ctx, mmd.ListOptions{}) {
+				n++
+			}
+			return n, err
+		},
+		"06": func(ctx context.Context, c *mmd.Client) (int, error) {
+			_, err := c.Devices.Get(ctx, "D")
+			return 1, err
+		},
+		"21": func(ctx context.Context, c *mmd.Client) (int, error) {
+			notes, err := c.Tickets.Notes(ctx, "T")
+			return len(notes), err
+		},
+		"34": func(ctx context.Context, c *mmd.Client) (int, error) {
+			_, err := c.Elevations.Details(ctx, "D")
+			return 1, err
+		},
+	}
+	for name, list := range lists {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, s := client(t, http.StatusOK, example(t, number(t, name)))
+			want, err := list(t.Context(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var all any
+			if err := json.Unmarshal([]byte(s.body), &all); err != nil {
+				t.Fatal(err)
+			}
+			changed := reshape(all, "")
+			for where, v := range changed {
+				raw, err := json.Marshal(v)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.body = string(raw)
+				if n, err := list(t.Context(), c); n < want || err != nil {
+					t.Errorf("%s in another shape: %d objects of %d, %v", where, n, want, err)
+				}
+			}
+			if len(changed) < 4 {
+				t.Errorf("only %d fields were changed", len(changed))
+			}
+		})
+	}
+}
+
+func TestWhatAFieldInAnotherShapeIsReadAs(t *testing.T) {
+	t.Parallel()
+	read := func(body string) mmd.Device {
+		t.Helper()
+		c, _ := client(t, http.StatusOK, body)
+		d, err := c.Devices.Get(t.Context(), "D")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	text := func(s string) *string { return &s }
+	got := []mmd.Device{
+		read(`{"name":7,"serialNumber":1.50,"intuneId":42,"userUpn":null,"userEmail":"","ageInMonths":"9.5","groups":[{"id":1,"countMembers":"3"}]}`),
+		read(`{"name":"D","ageInMonths":null,"groups":null,"intuneId":""}`),
+	}
+	three := 3
+	want := []mmd.Device{
+		{Name: "7", SerialNumber: "1.50", IntuneID: text("42"), UserEmail: text(""), AgeInMonths: 9.5, Groups: []mmd.Group{{ID: "1", CountMembers: &three}}},
+		{Name: "D", IntuneID: text("")},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
