@@ -203,9 +203,9 @@ func backoff(least, most time.Duration, n int, reply *http.Response) time.Durati
 	return jitter(min(most, least<<min(n, 10)))
 }
 
-// retryAfter reads the header in both of its forms (RFC 9110, 10.2.3), and
-// ServiceNow's X-RateLimit-Reset beside it.
-func retryAfter(h http.Header, now time.Time) time.Duration {
+// Wait reads Retry-After in both of its forms (RFC 9110, 10.2.3), and ServiceNow's
+// X-RateLimit-Reset beside it.
+func Wait(h http.Header, now time.Time) time.Duration {
 	raw := h.Get("Retry-After")
 	if wait, ok := seconds(raw); ok {
 		return wait
