@@ -33,8 +33,12 @@ func TestTheDeskIsReadWithoutASignInAtTheVendors(t *testing.T) {
 func TestASimulatorThatCannotBeIsNotStarted(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	for _, flag := range []string{"--incidents=-1", "--latency=-1s"} {
-		if out := s.must(2, "sim", "--listen", "127.0.0.1:0", "--dir", t.TempDir(), flag); !strings.Contains(out, "are 0 or more") {
+	for flag, says := range map[string]string{
+		"--incidents=-1": "are 0 or more", "--latency=-1s": "are 0 or more",
+		"--switch=itsm.unknown_fields=no_rows": `--switch: there is no switch "itsm.unknown_fields"; bridge sim --help`,
+		"--switch=mmd.lag=soon":                `--switch: "soon" is no value of it: mmd.lag=10s; bridge sim --help`,
+	} {
+		if out := s.must(2, "sim", "--listen", "127.0.0.1:0", "--dir", t.TempDir(), flag); !strings.Contains(out, says) {
 			t.Errorf("%s: it says %s", flag, out)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -17,6 +18,7 @@ func newSim(a *app) *cobra.Command {
 	var listen, dir, rules string
 	var seed int64
 	var incidents int
+	var switches []string
 	var latency time.Duration
 	cmd := &cobra.Command{
 		Use: "sim", Short: "Stand-ins for both sides and for the identity authority", Args: cobra.NoArgs,
@@ -24,8 +26,10 @@ func newSim(a *app) *cobra.Command {
 			"of their own, and writes its CA and a bridge.yaml that leads to them. Incidents wait for\n" +
 			"their tickets. Ctrl-C ends it.\n\n" +
 			"What people do on both sides, what goes wrong, how the instance behaves and which requests came\n" +
-			"is under /_sim/ of that address, whose first page says how.",
+			"is under /_sim/ of that address, whose first page says how. --switch sets how they behave from\n" +
+			"the start:\n\n  " + strings.Join(simulator.Switches(), "\n  "),
 		Example: "  bridge sim --dir sim\n  bridge run --once --config sim/bridge.yaml\n" +
+			"  bridge sim --switch itsm.unknown_field=no_rows --switch mmd.max_page=50\n" +
 			"  curl --cacert sim/ca.pem https://127.0.0.1:8443/_sim/\n" +
 			"  curl --cacert sim/ca.pem https://127.0.0.1:8443/_sim/faults -d '{\"side\": \"mmd\", \"method\": \"POST\", \"kind\": \"lost after\"}'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -35,6 +39,11 @@ func newSim(a *app) *cobra.Command {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			world := simulator.New(simulator.Config{Seed: seed, Now: a.now, Latency: latency})
+			for _, assignment := range switches {
+				if err := world.Set(assignment); err != nil {
+					return misused("--switch: %v; bridge sim --help lists what there is", err)
+				}
+			}
 			users := world.Populate()
 			for range incidents {
 				world.Incident(users, "Laptop does not start", nil)
@@ -55,6 +64,7 @@ func newSim(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&dir, "dir", "sim", "where bridge.yaml and ca.pem are written")
 	cmd.Flags().StringVar(&rules, "mappings", "mappings.yaml", "the rules that the bridge.yaml names")
 	cmd.Flags().IntVar(&incidents, "incidents", 1, "how many incidents wait for their ticket")
+	cmd.Flags().StringArrayVar(&switches, "switch", nil, "how they behave, as `SIDE.NAME=VALUE`; may be repeated")
 	cmd.Flags().DurationVar(&latency, "latency", 0, "how long each answer takes")
 	cmd.Flags().Int64Var(&seed, "seed", 1, "the same seed draws the same faults")
 	return cmd
