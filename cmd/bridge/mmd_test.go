@@ -403,6 +403,7 @@ func TestAListSaysThatThereIsMore(t *testing.T) {
 		lines int
 		says  string
 	}{
+		{[]string{"mmd", "tickets", "--top", "1"}, 2, "1 ticket is shown and there are more: --skip 1 goes on, --top 0 shows all\n"},
 		{[]string{"mmd", "tickets", "--top", "2"}, 3, "2 tickets are shown and there are more: --skip 2 goes on, --top 0 shows all\n"},
 		{[]string{"mmd", "tickets", "--top", "2", "--skip", "2", "-o", "json"}, 1, ""},
 		{[]string{"mmd", "tickets", "--top", "3"}, 4, ""},

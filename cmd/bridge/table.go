@@ -185,6 +185,8 @@ func showAll[T any](a *app, form string, k kind[T], list iter.Seq2[T, error], wa
 		a.say("[]\n")
 	}
 	switch {
+	case more && shown == 1:
+		a.tell("1 %s is shown and there are more: %s\n", strings.TrimSuffix(k.many, "s"), k.onward(shown))
 	case more:
 		a.tell("%d %s are shown and there are more: %s\n", shown, k.many, k.onward(shown))
 	case shown == 0:
