@@ -36,6 +36,14 @@ type Device struct {
 	AADDeviceID             *string
 	ManagementAgent         *string
 	ProfileAssignmentStatus string
+
+	missing gaps
+}
+
+// Missing names the fields that may be null and are not even that: the reply does not
+// have them.
+func (d Device) Missing() []string {
+	return d.missing.of("intuneId", "globalDeviceId", "aadDeviceId", "userUpn", "userEmail", "tenantName", "assignedUser", "osVersion", "operatingSystemEdition", "managementAgent")
 }
 
 // Group is a group that a device or a user is in.
@@ -84,9 +92,9 @@ func (d *Device) UnmarshalJSON(raw []byte) error {
 		Name, Manufacturer, Model, SerialNumber, ComplianceState, PrimaryUpdateRing text
 
 		TenantID, PlanType, Persona, ProfileAssignmentStatus      text
-		IntuneID, GlobalDeviceID, AADDeviceID, UserUPN, UserEmail *text
-		TenantName, AssignedUser                                  *text
-		OSVersion, OperatingSystemEdition, ManagementAgent        *text
+		IntuneID, GlobalDeviceID, AADDeviceID, UserUPN, UserEmail optional[text, *text]
+		TenantName, AssignedUser                                  optional[text, *text]
+		OSVersion, OperatingSystemEdition, ManagementAgent        optional[text, *text]
 		AgeInMonths                                               decimal
 		EnrolledIntoIntuneDateTimeUTC, LastIntuneSyncDateTimeUTC  moment
 		Groups                                                    []Group
@@ -99,11 +107,12 @@ func (d *Device) UnmarshalJSON(raw []byte) error {
 		Name: string(wire.Name), Manufacturer: string(wire.Manufacturer), Model: string(wire.Model), SerialNumber: string(wire.SerialNumber),
 		ComplianceState: string(wire.ComplianceState), PrimaryUpdateRing: string(wire.PrimaryUpdateRing), TenantID: string(wire.TenantID),
 		PlanType: string(wire.PlanType), Persona: string(wire.Persona), ProfileAssignmentStatus: string(wire.ProfileAssignmentStatus),
-		IntuneID: (*string)(wire.IntuneID), GlobalDeviceID: (*string)(wire.GlobalDeviceID), AADDeviceID: (*string)(wire.AADDeviceID),
-		UserUPN: (*string)(wire.UserUPN), UserEmail: (*string)(wire.UserEmail), TenantName: (*string)(wire.TenantName), AssignedUser: (*string)(wire.AssignedUser),
-		OSVersion: (*string)(wire.OSVersion), OperatingSystemEdition: (*string)(wire.OperatingSystemEdition), ManagementAgent: (*string)(wire.ManagementAgent),
+		IntuneID: (*string)(wire.IntuneID.value), GlobalDeviceID: (*string)(wire.GlobalDeviceID.value), AADDeviceID: (*string)(wire.AADDeviceID.value),
+		UserUPN: (*string)(wire.UserUPN.value), UserEmail: (*string)(wire.UserEmail.value), TenantName: (*string)(wire.TenantName.value), AssignedUser: (*string)(wire.AssignedUser.value),
+		OSVersion: (*string)(wire.OSVersion.value), OperatingSystemEdition: (*string)(wire.OperatingSystemEdition.value), ManagementAgent: (*string)(wire.ManagementAgent.value),
 		AgeInMonths: float64(wire.AgeInMonths), Enrolled: wire.EnrolledIntoIntuneDateTimeUTC.Time, LastSync: wire.LastIntuneSyncDateTimeUTC.Time,
 		Groups: wire.Groups, Configurations: wire.Configurations,
+		missing: missing(wire.IntuneID.came, wire.GlobalDeviceID.came, wire.AADDeviceID.came, wire.UserUPN.came, wire.UserEmail.came, wire.TenantName.came, wire.AssignedUser.came, wire.OSVersion.came, wire.OperatingSystemEdition.came, wire.ManagementAgent.came),
 	}
 	return nil
 }

@@ -179,3 +179,44 @@ func plain(raw []byte) bool {
 	}
 	return !bytes.ContainsFunc(raw[1:len(raw)-1], func(r rune) bool { return r == '"' || r == '\\' || r < ' ' })
 }
+
+// optional is a value that a reply may not have: null, or not there at all.
+type optional[T any, P interface {
+	*T
+	json.Unmarshaler
+}] struct {
+	value *T
+	came  bool
+}
+
+// UnmarshalJSON reads one, or null.
+func (o *optional[T, P]) UnmarshalJSON(raw []byte) error {
+	o.came = true
+	if string(raw) == "null" {
+		return nil
+	}
+	o.value = new(T)
+	return P(o.value).UnmarshalJSON(raw)
+}
+
+// gaps are which of an object's fields that may be null did not come, a bit for each.
+type gaps uint16
+
+func missing(came ...bool) (out gaps) {
+	for i, c := range came {
+		if !c {
+			out |= 1 << i
+		}
+	}
+	return out
+}
+
+// of names them, in the order of missing.
+func (g gaps) of(names ...string) (out []string) {
+	for i, name := range names {
+		if g&(1<<i) != 0 {
+			out = append(out, name)
+		}
+	}
+	return out
+}

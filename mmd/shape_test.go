@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"bridge/mmd"
 )
@@ -141,7 +142,27 @@ func TestWhatAFieldInAnotherShapeIsReadAs(t *testing.T) {
 		{Name: "7", SerialNumber: "1.50", IntuneID: text("42"), UserEmail: text(""), AgeInMonths: 9.5, Groups: []mmd.Group{{ID: "1", CountMembers: &three}}},
 		{Name: "D", IntuneID: text("")},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(mmd.Device{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestNullEmptyAndMissingStayApart(t *testing.T) {
+	t.Parallel()
+	c, s := client(t, http.StatusOK, `{"name":"D","intuneId":null,"userUpn":"","globalDeviceId":"g","aadDeviceId":"a","userEmail":"e","tenantName":"t","assignedUser":"u","osVersion":"o","managementAgent":"m"}`)
+	d, err := c.Devices.Get(t.Context(), "D")
+	if diff := cmp.Diff([]string{"operatingSystemEdition"}, d.Missing()); diff != "" || err != nil {
+		t.Errorf("missing (-want +got):\n%s%v", diff, err)
+	}
+	if d.IntuneID != nil || d.OperatingSystemEdition != nil || d.UserUPN == nil || *d.UserUPN != "" {
+		t.Errorf("%+v", d)
+	}
+	s.body = `{"id":"T","usersOrDevicesImpacted":0,"businessImpact":"","issueReproduced":false,"endUserSupportEngaged":null,"reproSteps":"r","compromiseIndicator":null,"relatedAlerts":null}`
+	ticket, err := c.Tickets.Get(t.Context(), "T")
+	if diff := cmp.Diff([]string{"troubleshootingSteps"}, ticket.Missing()); diff != "" || err != nil {
+		t.Errorf("missing (-want +got):\n%s%v", diff, err)
+	}
+	if ticket.UsersOrDevicesImpacted == nil || *ticket.UsersOrDevicesImpacted != 0 || *ticket.BusinessImpact != "" || *ticket.IssueReproduced || ticket.EndUserSupportEngaged != nil {
+		t.Errorf("%+v", ticket)
 	}
 }

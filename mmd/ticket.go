@@ -51,6 +51,13 @@ type Ticket struct {
 
 	// severity is what the server says where that is no number.
 	severity string
+	missing  gaps
+}
+
+// Missing names the fields that may be null and are not even that: the reply does not
+// have them.
+func (t Ticket) Missing() []string {
+	return t.missing.of("usersOrDevicesImpacted", "businessImpact", "issueReproduced", "endUserSupportEngaged", "troubleshootingSteps", "reproSteps", "compromiseIndicator", "relatedAlerts")
 }
 
 // Contact is a CaseContact.
@@ -86,13 +93,13 @@ func (t *Ticket) UnmarshalJSON(raw []byte) error {
 		Contact          contact
 		Notes            []Note
 
-		UsersOrDevicesImpacted                 *number
-		IssueReproduced, EndUserSupportEngaged *flag
+		UsersOrDevicesImpacted                 optional[number, *number]
+		IssueReproduced, EndUserSupportEngaged optional[flag, *flag]
 		IsPartner                              flag
 		IssueFirstNoticed, NextActionTime      moment
 		Emails, Attachments                    []json.RawMessage
 
-		BusinessImpact, TroubleshootingSteps, ReproSteps, CompromiseIndicator, RelatedAlerts *text
+		BusinessImpact, TroubleshootingSteps, ReproSteps, CompromiseIndicator, RelatedAlerts optional[text, *text]
 	}
 	if err := json.Unmarshal(raw, &wire); err != nil {
 		return err
@@ -102,10 +109,11 @@ func (t *Ticket) UnmarshalJSON(raw []byte) error {
 		Type: strings.ReplaceAll(string(wire.Type), " ", ""), Category: strings.TrimSpace(string(wire.Category)),
 		Subcategory: strings.TrimSpace(string(wire.Subcategory)), State: string(wire.State),
 		NextActionOwner: string(wire.NextActionOwner), Created: wire.CreatedDateTime.Time, Resolved: wire.ResolvedDateTime.Time, Contact: wire.Contact.read(), Notes: wire.Notes,
-		UsersOrDevicesImpacted: (*int)(wire.UsersOrDevicesImpacted), BusinessImpact: (*string)(wire.BusinessImpact), IssueReproduced: (*bool)(wire.IssueReproduced),
-		EndUserSupportEngaged: (*bool)(wire.EndUserSupportEngaged), TroubleshootingSteps: (*string)(wire.TroubleshootingSteps), ReproSteps: (*string)(wire.ReproSteps),
-		IssueFirstNoticed: wire.IssueFirstNoticed.Time, IsPartner: bool(wire.IsPartner), CompromiseIndicator: (*string)(wire.CompromiseIndicator),
-		RelatedAlerts: (*string)(wire.RelatedAlerts), NextActionTime: wire.NextActionTime.Time, Emails: wire.Emails, Attachments: wire.Attachments,
+		UsersOrDevicesImpacted: (*int)(wire.UsersOrDevicesImpacted.value), BusinessImpact: (*string)(wire.BusinessImpact.value), IssueReproduced: (*bool)(wire.IssueReproduced.value),
+		EndUserSupportEngaged: (*bool)(wire.EndUserSupportEngaged.value), TroubleshootingSteps: (*string)(wire.TroubleshootingSteps.value), ReproSteps: (*string)(wire.ReproSteps.value),
+		IssueFirstNoticed: wire.IssueFirstNoticed.Time, IsPartner: bool(wire.IsPartner), CompromiseIndicator: (*string)(wire.CompromiseIndicator.value),
+		RelatedAlerts: (*string)(wire.RelatedAlerts.value), NextActionTime: wire.NextActionTime.Time, Emails: wire.Emails, Attachments: wire.Attachments,
+		missing: missing(wire.UsersOrDevicesImpacted.came, wire.BusinessImpact.came, wire.IssueReproduced.came, wire.EndUserSupportEngaged.came, wire.TroubleshootingSteps.came, wire.ReproSteps.came, wire.CompromiseIndicator.came, wire.RelatedAlerts.came),
 	}
 	var severity number
 	if severity.UnmarshalJSON([]byte(wire.Severity)) != nil {

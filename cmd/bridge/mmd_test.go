@@ -567,6 +567,26 @@ func TestJSONHasTheNamesAndValuesOfTheAPI(t *testing.T) {
 	}
 }
 
+func TestWhatTheAPIDoesNotSayIsNotShownAsNull(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	for body, args := range map[string][]string{
+		`{"name":"D","intuneId":null}`:    {"mmd", "devices", "D", "-o", "json"},
+		`{"id":"T","businessImpact":null}`: {"mmd", "tickets", "T", "-o", "json"},
+	} {
+		s.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Kind: simulator.Answer, Status: 200, Body: body})
+		out := s.must(0, args...)
+		for _, missing := range []string{"tenantName", "userUpn", "relatedAlerts", "issueReproduced"} {
+			if strings.Contains(out, missing) {
+				t.Errorf("%s: %s is shown: %s", body, missing, out)
+			}
+		}
+		if !strings.Contains(out, `"intuneId":null`) && !strings.Contains(out, `"businessImpact":null`) {
+			t.Errorf("%s: null is not shown: %s", body, out)
+		}
+	}
+}
+
 // within says where something is shown that the API does not say.
 func within(t *testing.T, path string, api, shown any) {
 	t.Helper()

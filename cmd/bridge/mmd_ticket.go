@@ -51,7 +51,7 @@ func ticketRow(t mmd.Ticket) []string {
 }
 
 func ticketObject(t mmd.Ticket) object {
-	return object{
+	return came(t.Missing(), object{
 		{"id", t.ID},
 		{"title", t.Title},
 		{"description", t.Description},
@@ -85,7 +85,7 @@ func ticketObject(t mmd.Ticket) object {
 		{"emails", asTheyCame(t.Emails)},
 		{"attachments", asTheyCame(t.Attachments)},
 		{"notes", objects(t.Notes, noteObject)},
-	}
+	})
 }
 
 // asTheyCame are members that the document shows empty, and says nothing of.
