@@ -571,7 +571,7 @@ func TestWhatTheAPIDoesNotSayIsNotShownAsNull(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	for body, args := range map[string][]string{
-		`{"name":"D","intuneId":null}`:    {"mmd", "devices", "D", "-o", "json"},
+		`{"name":"D","intuneId":null}`:     {"mmd", "devices", "D", "-o", "json"},
 		`{"id":"T","businessImpact":null}`: {"mmd", "tickets", "T", "-o", "json"},
 	} {
 		s.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Kind: simulator.Answer, Status: 200, Body: body})
