@@ -1,10 +1,15 @@
 package main_test
 
 import (
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	main "bridge/cmd/bridge"
+	"bridge/simulator/itsm"
 )
 
 // The token cache of a user who acts at the vendor's is nothing to the desk.
@@ -40,6 +45,65 @@ func TestASimulatorThatCannotBeIsNotStarted(t *testing.T) {
 	} {
 		if out := s.must(2, "sim", "--listen", "127.0.0.1:0", "--dir", t.TempDir(), flag); !strings.Contains(out, says) {
 			t.Errorf("%s: it says %s", flag, out)
+		}
+	}
+}
+
+// others are the ways to sign in that the simulator's bridge.yaml names beside its own:
+// what stands there, and what takes its place.
+func others(config string) map[string]string {
+	out := map[string]string{}
+	for _, line := range regexp.MustCompile(`(?m)^ *# or: (.*)$`).FindAllStringSubmatch(config, -1) {
+		way, _, _ := strings.Cut(line[1], "; then")
+		own := regexp.MustCompile(`(?m)^  auth: \{.*$`).FindString(config)
+		switch {
+		case strings.HasPrefix(way, "tls:"):
+			own = "  tls: { ca_file: ca.pem }\n  # or: " + way
+			way = "  " + way
+		case strings.HasPrefix(way, "type:"):
+			own = regexp.MustCompile(`(?m)^    client_secret_file: .*$`).FindString(config)
+			way = "    " + strings.ReplaceAll(way, ", ", "\n    ")
+		default:
+			way = "  " + way
+		}
+		changed := strings.Replace(config, own, way, 1)
+		if strings.HasPrefix(strings.TrimSpace(way), "type:") {
+			changed = strings.Replace(changed, "    type: client_secret\n", "", 1)
+		}
+		out[strings.TrimSpace(way)] = changed
+	}
+	return out
+}
+
+func TestEachWayToSignInThatTheSimulatorNamesWorks(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	if err := s.running.WriteClient(filepath.Dir(s.config)); err != nil {
+		t.Fatal(err)
+	}
+	own := mustRead(t, s.config)
+	ways := others(own)
+	if len(ways) != 6 {
+		t.Fatalf("%d ways in\n%s", len(ways), own)
+	}
+	for way, config := range ways {
+		if config == own {
+			t.Errorf("%s: nothing was changed", way)
+		}
+		if err := os.WriteFile(s.config, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.world.ITSM.Switch(func(desk *itsm.Switches) {
+			*desk = itsm.Switches{NoBasic: strings.HasPrefix(way, "auth:"), ClientCertificate: strings.HasPrefix(way, "tls:")}
+		})
+		if strings.HasPrefix(way, "type: user") {
+			p := &person{stage: s}
+			if code := main.Run(t.Context(), io.Discard, p, s.env, "login", "--config", s.config); code != 0 {
+				t.Errorf("login ends with %d: %s", code, p.said.String())
+			}
+		}
+		if code, out, errs := s.run("run", "--once"); code != 0 {
+			t.Errorf("%s: the run ends with %d\n%s%s", way, code, out, errs)
 		}
 	}
 }

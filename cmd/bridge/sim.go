@@ -83,6 +83,9 @@ func (a *app) introduce(running *simulator.Running, dir, rules string) error {
 	if err != nil {
 		return fmt.Errorf("write the simulator's files: %w", err)
 	}
+	if err := running.WriteClient(dir); err != nil {
+		return fmt.Errorf("write the simulator's files: %w", err)
+	}
 	text, err := os.ReadFile(path) //nolint:gosec // written a moment ago
 	if err != nil {
 		return fmt.Errorf("read the simulator's bridge.yaml: %w", err)
