@@ -32,8 +32,11 @@ POST               /_sim/mmd/device        {"name", "by", "upn"}
 POST               /_sim/authority/approve {"code", "upn"}
 POST               /_sim/authority/revoke  {}
 
-"sys_id" stands for "number" where a record has none. A fault:
+"sys_id" stands for "number" where a record has none. A fault, in words or as JSON:
 
+  the third POST tickets is lost after
+  every 10th GET table/incident is 500 before
+  each PATCH table/incident/* is slow for 2s
   {"side": "mmd", "method": "POST", "path": "tickets$", "kind": "lost after", "nth": 3, "times": 1}
 
 side is itsm, mmd or authority, path a part of a path, or its end with a $; every, probability,
@@ -106,10 +109,24 @@ func known(out http.ResponseWriter, given ...Kind) bool {
 	return true
 }
 
-// script adds a fault whose kind there is.
+// script adds a fault whose kind there is: JSON, or a sentence.
 func (w *World) script(out http.ResponseWriter, r *http.Request) {
+	raw, err := io.ReadAll(http.MaxBytesReader(out, r.Body, 1<<20))
+	if err != nil {
+		http.Error(out, err.Error(), http.StatusBadRequest)
+		return
+	}
 	var rule Rule
-	if !hear(out, r, &rule) || !known(out, rule.Kind) {
+	if text := strings.TrimSpace(string(raw)); strings.HasPrefix(text, "{") {
+		err = decode(raw, &rule)
+	} else {
+		rule, err = Scripted(text)
+	}
+	if err != nil {
+		http.Error(out, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if !known(out, rule.Kind) {
 		return
 	}
 	if !slices.Contains([]string{"", SideITSM, SideMMD, SideAuthority}, rule.Side) {

@@ -125,6 +125,8 @@ func TestAWorldIsAdministered(t *testing.T) {
 	for _, step := range []struct{ method, path, body, want string }{
 		{"POST", "faults", `{"side":"itsm","path":"sc_task","kind":"500 before","times":-1}`, `"added"`},
 		{"GET", "faults", ``, `"kind":"500 before"`},
+		{"POST", "faults", `the third POST nowhere is lost after`, `"added"`},
+		{"POST", "faults", `lose it`, `no fault in words`},
 		{"POST", "faults", `{"kind":"nonsense"}`, "not one of those"},
 		{"PUT", "faults/random", `{"chance":1,"kinds":["nonsense"]}`, "not one of those"},
 		{"PATCH", "switches", `{"itsm":{"hidden_rows":{"INC9":true},"aborts":{"incident.state":"Lock rule"}}}`, `"switched"`},

@@ -40,8 +40,9 @@ func TestASimulatorThatCannotBeIsNotStarted(t *testing.T) {
 	s := newStage(t)
 	for flag, says := range map[string]string{
 		"--incidents=-1": "are 0 or more", "--latency=-1s": "are 0 or more",
-		"--switch=itsm.unknown_fields=no_rows": `--switch: there is no switch "itsm.unknown_fields"; bridge sim --help`,
-		"--switch=mmd.lag=soon":                `--switch: "soon" is no value of it: mmd.lag=10s; bridge sim --help`,
+		"--switch=itsm.unknown_fields=no_rows":    `--switch: there is no switch "itsm.unknown_fields"; bridge sim --help`,
+		"--fault=the third POST tickets is eaten": `--fault: "the third POST tickets is eaten": the kind "eaten" is not one`,
+		"--switch=mmd.lag=soon":                   `--switch: "soon" is no value of it: mmd.lag=10s; bridge sim --help`,
 	} {
 		if out := s.must(2, "sim", "--listen", "127.0.0.1:0", "--dir", t.TempDir(), flag); !strings.Contains(out, says) {
 			t.Errorf("%s: it says %s", flag, out)

@@ -18,7 +18,7 @@ func newSim(a *app) *cobra.Command {
 	var listen, dir, rules string
 	var seed int64
 	var incidents int
-	var switches []string
+	var switches, faults []string
 	var latency time.Duration
 	cmd := &cobra.Command{
 		Use: "sim", Short: "Stand-ins for both sides and for the identity authority", Args: cobra.NoArgs,
@@ -31,6 +31,7 @@ func newSim(a *app) *cobra.Command {
 		Example: "  bridge sim --dir sim\n  bridge run --once --config sim/bridge.yaml\n" +
 			"  bridge sim --switch itsm.unknown_field=no_rows --switch mmd.max_page=50\n" +
 			"  curl --cacert sim/ca.pem https://127.0.0.1:8443/_sim/\n" +
+			"  bridge sim --fault \"the third POST tickets is lost after\"\n" +
 			"  curl --cacert sim/ca.pem https://127.0.0.1:8443/_sim/faults -d '{\"side\": \"mmd\", \"method\": \"POST\", \"kind\": \"lost after\"}'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if incidents < 0 || latency < 0 {
@@ -43,6 +44,13 @@ func newSim(a *app) *cobra.Command {
 				if err := world.Set(assignment); err != nil {
 					return misused("--switch: %v; bridge sim --help lists what there is", err)
 				}
+			}
+			for _, text := range faults {
+				fault, err := simulator.Scripted(text)
+				if err != nil {
+					return misused("--fault: %v", err)
+				}
+				world.Faults.Add(fault)
 			}
 			users := world.Populate()
 			for range incidents {
@@ -65,6 +73,7 @@ func newSim(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&rules, "mappings", "mappings.yaml", "the rules that the bridge.yaml names")
 	cmd.Flags().IntVar(&incidents, "incidents", 1, "how many incidents wait for their ticket")
 	cmd.Flags().StringArrayVar(&switches, "switch", nil, "how they behave, as `SIDE.NAME=VALUE`; may be repeated")
+	cmd.Flags().StringArrayVar(&faults, "fault", nil, "what goes wrong, as in \"the third POST tickets is lost after\"; may be repeated")
 	cmd.Flags().DurationVar(&latency, "latency", 0, "how long each answer takes")
 	cmd.Flags().Int64Var(&seed, "seed", 1, "the same seed draws the same faults")
 	return cmd
