@@ -160,18 +160,24 @@ func (d *ElevationDetails) UnmarshalJSON(raw []byte) error {
 	}
 	*d = ElevationDetails{
 		DeviceName: string(wire.DeviceName), OpenedElevationRequestID: string(wire.OpenedElevationRequestID), AccountUPN: string(wire.AccountUPN),
-		Password: Secret{string(wire.Password)}, Status: string(wire.Status),
+		Password: Secret{(*string)(&wire.Password)}, Status: string(wire.Status),
 	}
 	return nil
 }
 
-// Secret is a text that prints as dots, whatever it is printed with.
-type Secret struct{ text string }
+// Secret is a text that prints as dots, whatever it is printed with. It is behind a
+// pointer, since fmt shows the fields of a value that it was given the wrong verb for.
+type Secret struct{ text *string }
 
 const dots = "•••"
 
 // Reveal gives the text. Only the command that was asked for it calls this.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // String gives dots.
 func (s Secret) String() string { return dots }
