@@ -25,6 +25,7 @@ POST               /_sim/itsm/set          {"table", "number", "fields"}
 POST               /_sim/itsm/comment      {"table", "number", "by", "text"}, work_note alike
 POST               /_sim/itsm/decide       {"table", "number", "by", "state"}: by is a sys_id
 POST               /_sim/itsm/delete       {"table", "number"}
+POST               /_sim/itsm/revoke       {}
 POST               /_sim/mmd/note          {"ticket", "by", "text"}
 POST               /_sim/mmd/state         {"ticket", "state"}
 POST               /_sim/mmd/close         {"elevation"}
@@ -172,6 +173,8 @@ func (w *World) act(what string, in act) (any, error) {
 		w.ITSM.Decide(in.Table, in.SysID, in.By, in.State)
 	case "itsm/delete":
 		w.ITSM.Delete(in.Table, in.SysID)
+	case "itsm/revoke":
+		w.ITSM.EndTokens()
 	case "mmd/note":
 		w.MMD.AddNote(in.Ticket, in.By, in.Text)
 	case "mmd/state":

@@ -168,6 +168,7 @@ func TestAWorldIsAdministered(t *testing.T) {
 		{"POST", "mmd/close", `{"elevation":"none"}`, "there is no elevation request none"},
 		{"POST", "authority/approve", `{"code":"x"}`, `"approved":false`},
 		{"POST", "authority/revoke", `{}`, `"done"`},
+		{"POST", "itsm/revoke", `{}`, `"done"`},
 		{"POST", "mmd/nonsense", `{}`, "there is no nonsense that mmd does"},
 	} {
 		if got := sim(step.method, step.path, step.body); !strings.Contains(got.Body, step.want) {

@@ -24,12 +24,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for name, values := range r.URL.Query() {
 		q.params[name] = values[0]
 	}
+	if method := r.Header.Get("X-Http-Method-Override"); method != "" {
+		q.Request = r.Clone(r.Context())
+		q.Method = method
+	}
 	q.header.Set("Date", s.cfg.Now().UTC().Format(http.TimeFormat))
 	q.header.Set("Server", "ServiceNow")
 	q.header.Set("Cache-Control", "no-cache,no-store,must-revalidate,max-age=-1")
 	s.alone(q)
 	w.WriteHeader(q.status)
-	if r.Method != http.MethodHead {
+	if q.Method != http.MethodHead {
 		w.Write(q.body.Bytes()) //nolint:errcheck,gosec // the client has gone
 	}
 }
