@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -23,10 +24,7 @@ func reshape(v any, at string) (out map[string]any) {
 	case map[string]any:
 		for key, inner := range v {
 			for where, changed := range reshape(inner, at+"."+key) {
-				with := map[string]any{}
-				for k, was := range v {
-					with[k] = was
-				}
+				with := maps.Clone(v)
 				with[key] = changed
 				out[where] = with
 			}

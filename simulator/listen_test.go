@@ -143,7 +143,7 @@ func TestAWorldIsAdministered(t *testing.T) {
 		{"GET", "switches", ``, `"rate_per_hour":1000`},
 		{"PATCH", "switches", `{"mmd":{"lagg":1}}`, `unknown field "lagg"`},
 		{"PATCH", "switches", `{"mmd":{"lag":0}}`, `"switched"`},
-		{"PATCH", "switches", `{"itsm":{"journals":"emtpy"}}`, `"emtpy" is no value of it: itsm.journals=empty|refuse, or empty`},
+		{"PATCH", "switches", `{"itsm":{"journals":"vanish"}}`, `"vanish" is no value of it: itsm.journals=empty|refuse, or empty`},
 		{"PATCH", "switches", `{"sessions":true}`, `"switched"`},
 		{"GET", "switches", ``, `"sessions":true`},
 		{"GET", "", ``, "itsm.unknown_field=no_rows|refuse"},

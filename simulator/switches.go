@@ -1,12 +1,10 @@
 package simulator
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,7 +16,8 @@ import (
 	"bridge/simulator/mmd"
 )
 
-// switches are those of all three, and of the way to them; what is not there stays as it is.
+// switches are those of all three, and of the way to them; in a body, what is not there
+// stays as it is.
 type switches struct {
 	ITSM      *itsm.Switches      `json:"itsm"`
 	MMD       *mmd.Switches       `json:"mmd"`
@@ -44,20 +43,15 @@ func (w *World) switched() switches {
 
 // turn sets them. A word that a switch does not know is refused: it would do nothing.
 func (w *World) turn(now switches) error {
-	for _, s := range each(now) {
-		if !s.knows() {
-			return fmt.Errorf("%q is no value of it: %s, or empty", s.value.String(), s)
+	for _, k := range knobs() {
+		word := map[string]string{"itsm.unknown_field": now.ITSM.UnknownField, "itsm.journals": now.ITSM.Journals}[k.name]
+		if word != "" && !slices.Contains(strings.Split(k.form, "|"), word) {
+			return fmt.Errorf("%q is no value of it: %s=%s, or empty", word, k.name, k.form)
 		}
 	}
-	if now.ITSM != nil {
-		w.ITSM.Switch(func(s *itsm.Switches) { *s = *now.ITSM })
-	}
-	if now.MMD != nil {
-		w.MMD.Switch(func(s *mmd.Switches) { *s = *now.MMD })
-	}
-	if now.Authority != nil {
-		w.Authority.Switch(func(s *authority.Switches) { *s = *now.Authority })
-	}
+	w.ITSM.Switch(func(s *itsm.Switches) { *s = *now.ITSM })
+	w.MMD.Switch(func(s *mmd.Switches) { *s = *now.MMD })
+	w.Authority.Switch(func(s *authority.Switches) { *s = *now.Authority })
 	w.sessions.apart(now.Sessions)
 	return nil
 }
@@ -66,6 +60,10 @@ func (w *World) turn(now switches) error {
 func (w *World) switches(out http.ResponseWriter, r *http.Request) {
 	now := w.switched()
 	if !hear(out, r, &now) {
+		return
+	}
+	if now.ITSM == nil || now.MMD == nil || now.Authority == nil {
+		http.Error(out, "null is no switches", http.StatusBadRequest)
 		return
 	}
 	if err := w.turn(now); err != nil {
@@ -81,72 +79,89 @@ func (w *World) Set(assignment string) error {
 	if !ok {
 		return fmt.Errorf("%q has no = in it", assignment)
 	}
-	all := each(w.switched())
+	all := knobs()
 	i := slices.IndexFunc(all, func(k knob) bool { return k.name == name })
 	if i < 0 {
 		return fmt.Errorf("there is no switch %q", name)
 	}
-	text := strconv.Quote(value) // a word, or a time
-	if kind := all[i].value.Type().String(); kind != "string" && kind != "time.Duration" {
-		text = value
+	text := value // a number, a yes, or an object
+	if all[i].form == aTime || strings.Contains(all[i].form, "|") {
+		text = strconv.Quote(value)
 	}
 	for _, part := range slices.Backward(strings.Split(name, ".")) {
 		text = "{" + strconv.Quote(part) + ":" + text + "}"
 	}
 	now := w.switched()
 	if !json.Valid([]byte(text)) || decode([]byte(text), &now) != nil {
-		return fmt.Errorf("%q is no value of it: %s", value, all[i])
+		return fmt.Errorf("%q is no value of it: %s=%s", value, name, all[i].form)
 	}
 	return w.turn(now)
 }
 
-// Switches names all that can be set, and with what.
+// Switches says what can be set, to what, and what it does; a line for each.
 func Switches() []string {
 	var out []string
-	for _, s := range each(switches{&itsm.Switches{}, &mmd.Switches{}, &authority.Switches{}, false}) {
-		out = append(out, s.String())
+	for _, k := range knobs() {
+		out = append(out, fmt.Sprintf("%-46s %s", k.name+"="+k.form, k.does))
 	}
 	return out
 }
 
-// knob is one switch.
-type knob struct {
-	name  string
-	value reflect.Value
-	// form is what it is set to: one of several words, or an example.
-	form string
-}
+// knob is one switch: its name, what it is set to (one of several words, or an
+// example), and what it does then.
+type knob struct{ name, form, does string }
 
-// String shows how it is set.
-func (k knob) String() string { return k.name + "=" + k.form }
+// What switches are set to where it is no word.
+const (
+	aYes    = "true"
+	aNumber = "N"
+	aTime   = "10s"
+)
 
-// knows says whether a switch can stand so: of those that are words, on one that it has.
-func (k knob) knows() bool {
-	return k.value.Kind() != reflect.String || k.value.String() == "" || slices.Contains(strings.Split(k.form, "|"), k.value.String())
-}
-
-// forms are those of switches that name none.
-var forms = map[string]string{"bool": "true", "int": "N", "time.Duration": "10s"}
-
-// each gives all switches that have a name outside of Go.
-func each(now switches) []knob {
-	var out []knob
-	var add func(v reflect.Value, under string)
-	add = func(v reflect.Value, under string) {
-		for i := range v.NumField() {
-			field := v.Type().Field(i)
-			name, value := under+field.Tag.Get("json"), v.Field(i)
-			switch {
-			case strings.HasSuffix(name, "-"): // a function
-			case value.Kind() == reflect.Pointer && !value.IsNil():
-				add(value.Elem(), name+".")
-			case value.Kind() != reflect.Pointer:
-				out = append(out, knob{name, value, cmp.Or(field.Tag.Get("form"), forms[field.Type.String()])})
-			}
-		}
+func knobs() []knob {
+	return []knob{
+		{"itsm.unknown_field", "no_rows|refuse", "a query on an unknown field finds nothing, or is 403; else the condition is dropped"},
+		{"itsm.hidden_rows", `{"INC0010001": true}`, "rows that access rules leave out of pages"},
+		{"itsm.hidden_fields", `{"incident.priority": true}`, "fields that are missing from replies, and refuse to be queried"},
+		{"itsm.hidden_as_empty", aYes, "they are shown as empty instead"},
+		{"itsm.hidden_drops", aYes, "a condition on one is dropped instead"},
+		{"itsm.read_only", `{"incident.state": true}`, "fields that a write leaves as they are; a table refuses"},
+		{"itsm.no_api", aYes, "the table API is 403"},
+		{"itsm.journals", "empty|refuse", "sys_journal_field shows no row, or is 403"},
+		{"itsm.raw_journal", aYes, "raw values of journals are their last entry"},
+		{"itsm.zone_hours", aNumber, "the user's time zone"},
+		{"itsm.zoned_queries", aYes, "times in queries are in it"},
+		{"itsm.case_sensitive", aYes, "texts are compared by case"},
+		{"itsm.unsorted_groups", aYes, "the groups of ^NQ come one behind the other"},
+		{"itsm.empty_is_not", aYes, "!= finds empty references"},
+		{"itsm.any_choice", aYes, "words that no choice list has are taken"},
+		{"itsm.no_policy", aYes, "an incident is resolved without code and notes"},
+		{"itsm.mandatory", `{"incident": ["close_code"]}`, "more fields that no write may leave empty"},
+		{"itsm.aborts", `{"incident.state": "Lock rule"}`, "business rules that stop a write"},
+		{"itsm.everyone_approves", aYes, "all approvers are asked, not any"},
+		{"itsm.document_id_as_text", aYes, "document_id has no link"},
+		{"itsm.commit_lag", aTime, "how long a change stays invisible"},
+		{"itsm.rate_per_hour", aNumber, "calls in an hour; then 429"},
+		{"itsm.no_basic", aYes, "a name and a password are refused"},
+		{"itsm.no_password_grant", aYes, "and so is OAuth with them"},
+		{"itsm.no_client_grant", aYes, "and OAuth with a client's own"},
+		{"itsm.no_key", aYes, "and an API key"},
+		{"itsm.client_certificate", aYes, "a client certificate is needed too"},
+		{"itsm.token_life", aTime, "how long a token lives"},
+		{"mmd.lag", aTime, "how long a new object is missing from lists"},
+		{"mmd.no_notes", aYes, "notes are 404"},
+		{"mmd.notes_in_list", aYes, "lists of tickets show notes"},
+		{"mmd.notes_newest_first", aYes, "and notes come the other way round"},
+		{"mmd.open_limit", aNumber, "open elevation requests a device may have; else 1"},
+		{"mmd.max_page", aNumber, "objects that are given at once, whatever $top says"},
+		{"mmd.created", aYes, "a new ticket is 201, not 200"},
+		{"mmd.ignore_unknown", aYes, "unknown fields in a body are taken"},
+		{"mmd.whole_seconds", aYes, "times have no fractions"},
+		{"authority.life", aTime, "how long an access token lives"},
+		{"authority.approve", aYes, "a user is signed in at once where a device asks"},
+		{"authority.deny", aYes, "whoever asks is refused"},
+		{"sessions", aYes, "requests of one session are answered one by one"},
 	}
-	add(reflect.ValueOf(now), "")
-	return out
 }
 
 // span is a time that is written as people write it: "2s", "10m".

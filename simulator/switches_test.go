@@ -1,10 +1,15 @@
 package simulator_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"bridge/simulator"
+	"bridge/simulator/authority"
 	"bridge/simulator/itsm"
 	"bridge/simulator/mmd"
 )
@@ -45,21 +50,35 @@ func TestASwitchIsSetByItsName(t *testing.T) {
 	})
 }
 
-func TestEachSwitchSaysHowItIsSet(t *testing.T) {
+func TestEachSwitchIsNamedAndSaysHowItIsSet(t *testing.T) {
 	t.Parallel()
 	w := simulator.New(simulator.Config{})
-	all := simulator.Switches()
-	for _, form := range all {
+	var named []string
+	for _, line := range simulator.Switches() {
+		form, _, _ := strings.Cut(line, "  ")
 		name, value, _ := strings.Cut(form, "=")
-		value, _, _ = strings.Cut(strings.Replace(value, "N", "1", 1), "|")
-		if strings.HasPrefix(value, "{") {
-			_, value, _ = strings.Cut(form, "=")
+		if value == "N" {
+			value = "1"
+		}
+		if !strings.HasPrefix(value, "{") {
+			value, _, _ = strings.Cut(strings.Fields(value)[0], "|")
+		} else if at := strings.LastIndexAny(value, "}"); at > 0 {
+			value = value[:at+1]
 		}
 		if err := w.Set(name + "=" + value); err != nil {
-			t.Errorf("%s: %v", form, err)
+			t.Errorf("%s: %v", line, err)
+		}
+		named = append(named, name)
+	}
+	var all []string
+	for side, switches := range map[string]reflect.Type{"itsm.": reflect.TypeFor[itsm.Switches](), "mmd.": reflect.TypeFor[mmd.Switches](), "authority.": reflect.TypeFor[authority.Switches]()} {
+		for field := range switches.Fields() {
+			if name := field.Tag.Get("json"); name != "-" {
+				all = append(all, side+name)
+			}
 		}
 	}
-	if len(all) < 40 {
-		t.Errorf("only %d", len(all))
+	if diff := cmp.Diff(append(all, "sessions"), named, cmpopts.SortSlices(strings.Compare)); diff != "" {
+		t.Errorf("switches (-there +named):\n%s", diff)
 	}
 }

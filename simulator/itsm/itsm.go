@@ -48,29 +48,28 @@ type Server struct {
 }
 
 // Switches are what real instances differ by. The zero value is an instance as it
-// comes, with rights on all that it holds. The form is what one is set to: one of
-// several words, or an example.
+// comes, with rights on all that it holds.
 type Switches struct {
 	// UnknownField is what a query on an unknown field does: "" drops the
 	// condition, "no_rows" answers with nothing, "refuse" with 403.
-	UnknownField string `json:"unknown_field" form:"no_rows|refuse"`
+	UnknownField string `json:"unknown_field"`
 	// Hide leaves rows out of pages after the limit, as access rules do.
 	Hide func(table, sysID string) bool `json:"-"`
 	// HiddenRows are such rows by sys_id or number.
-	HiddenRows map[string]bool `json:"hidden_rows" form:"{\"INC0010001\": true}"`
+	HiddenRows map[string]bool `json:"hidden_rows"`
 	// HiddenFields ("incident.priority") are missing from replies, and refuse to
 	// be queried. HiddenAsEmpty shows them as "" instead.
-	HiddenFields  map[string]bool `json:"hidden_fields" form:"{\"incident.priority\": true}"`
+	HiddenFields  map[string]bool `json:"hidden_fields"`
 	HiddenAsEmpty bool            `json:"hidden_as_empty"`
 	// HiddenDrops drops the conditions of a query on a hidden field, as instances do
 	// that do not refuse it.
 	HiddenDrops bool `json:"hidden_drops"`
 	// ReadOnly fields ("incident.state") are ignored in a body; a table refuses.
-	ReadOnly map[string]bool `json:"read_only" form:"{\"incident.state\": true}"`
+	ReadOnly map[string]bool `json:"read_only"`
 	// NoAPI refuses the whole table API with 403.
 	NoAPI bool `json:"no_api"`
 	// Journals is what sys_journal_field answers: "" its rows, "empty", "refuse".
-	Journals string `json:"journals" form:"empty|refuse"`
+	Journals string `json:"journals"`
 	// RawJournal shows the last entry where raw values are read, instead of "".
 	RawJournal bool `json:"raw_journal"`
 	// ZoneHours is the user's time zone. ZonedQueries reads times in queries in it.
@@ -87,12 +86,12 @@ type Switches struct {
 	// NoPolicy lets an incident be resolved without code and notes. Mandatory
 	// adds fields ("incident": close_code) that a write may not leave empty.
 	NoPolicy  bool                `json:"no_policy"`
-	Mandatory map[string][]string `json:"mandatory" form:"{\"incident\": [\"close_code\"]}"`
+	Mandatory map[string][]string `json:"mandatory"`
 	// Abort names the business rule that stops a write, or none.
 	Abort func(table string, fields map[string]string) string `json:"-"`
 	// Aborts are such rules by what they stop: all writes to a table ("incident"), or
 	// those that set a field ("incident.state").
-	Aborts map[string]string `json:"aborts" form:"{\"incident.state\": \"Lock rule\"}"`
+	Aborts map[string]string `json:"aborts"`
 	// EveryoneApproves asks for all approvers, not for any.
 	EveryoneApproves bool `json:"everyone_approves"`
 	// DocumentIDAsText writes document_id as a text, without a link.
