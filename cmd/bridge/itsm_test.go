@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -99,8 +98,10 @@ func TestEachWayToSignInThatTheSimulatorNamesWorks(t *testing.T) {
 		})
 		if strings.HasPrefix(way, "type: user") {
 			p := &person{stage: s}
-			if code := main.Run(t.Context(), io.Discard, p, s.env, "login", "--config", s.config); code != 0 {
-				t.Errorf("login ends with %d: %s", code, p.said.String())
+			var out strings.Builder
+			code := main.Run(t.Context(), &out, p, s.env, "login", "-o", "json", "--config", s.config)
+			if want := `{"user":"ada@contoso.example","tokenCacheFile":"` + filepath.Join(filepath.Dir(s.config), "tokens") + `"}` + "\n"; code != 0 || out.String() != want {
+				t.Errorf("login ends with %d: %s%s", code, out.String(), p.said.String())
 			}
 		}
 		if code, out, errs := s.run("run", "--once"); code != 0 {

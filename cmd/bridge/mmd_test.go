@@ -383,6 +383,14 @@ func TestWhatIsWrittenByHandArrives(t *testing.T) {
 	if out := s.must(0, "mmd", "close-elevation", id, "Again."); out != "elevation request "+id+" was closed already\n" {
 		t.Errorf("it says %s", out)
 	}
+	for want, args := range map[string][]string{
+		`{"id":"` + id + `","closedAlready":true}` + "\n": {"close-elevation", id, "Again.", "-o", "json"},
+		"id: " + s.ticket() + "\ntext: So be it.\n":       {"add-note", s.ticket(), "So be it.", "-o", "yaml"},
+	} {
+		if code, out, errs := s.run(append([]string{"mmd"}, args...)...); code != 0 || out != want || errs == "" {
+			t.Errorf("%s ends with %d: %s%s", args, code, out, errs)
+		}
+	}
 	if out := s.must(0, "mmd", "elevations", id, "-o", "yaml"); !strings.Contains(out, "actionsTaken: Driver installed.\n") {
 		t.Errorf("it says %s", out)
 	}

@@ -207,6 +207,15 @@ func (a *app) showOne(form string, o object) error {
 	return nil
 }
 
+// showWritten prints what was written to whoever reads JSON or YAML: a person has been
+// told, and the API says nothing of it.
+func (a *app) showWritten(form string, o object) error {
+	if form == formTable {
+		return nil
+	}
+	return a.showOne(form, o)
+}
+
 func (a *app) sayJSON(v any) error {
 	out, err := plainJSON(v)
 	if err != nil {
