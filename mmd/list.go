@@ -36,12 +36,12 @@ func list[T any](ctx context.Context, s service, at place, o ListOptions, id fun
 			if o.Top > 0 {
 				top = min(top, o.Top-given)
 			}
-			page, more, err := read[T](ctx, s, at, o.query(skip, top))
+			page, next, err := read[T](ctx, s, at, o.query(skip, top))
 			if err != nil {
 				yield(none, err)
 				return
 			}
-			now = now.next(skip, len(page) != top && !more)
+			now = now.next(skip, len(page) != top && next == nil)
 			for _, item := range page {
 				now.ids = append(now.ids, id(item))
 			}

@@ -323,6 +323,21 @@ func TestNotesThatAreNotOfferedAreToldApart(t *testing.T) {
 	}
 }
 
+func TestNotesThatComeInPagesAreReadToTheEnd(t *testing.T) {
+	t.Parallel()
+	const first = `{"value":[{"id":0,"text":"a"}],"@odata.nextLink":"https://elsewhere.test/v1/x?$skiptoken=1"}`
+	c, s := client(t, http.StatusOK, "")
+	s.answers = []string{first, `{"value":[{"id":1,"text":"b"}]}`}
+	notes, err := c.Tickets.Notes(t.Context(), "T1")
+	if err != nil || len(notes) != 2 || s.uri != "/support/odata/v1/tickets('T1')/notes?%24skiptoken=1" {
+		t.Errorf("%d notes, %v, at last %s", len(notes), err, s.uri)
+	}
+	s.answers, s.asked = []string{first}, 0
+	if _, err := c.Tickets.Notes(t.Context(), "T1"); !errors.Is(err, mmd.ErrRepeats) || s.asked != 2 {
+		t.Errorf("a next page that is the same: %v after %d requests", err, s.asked)
+	}
+}
+
 func TestAnIdWithAQuoteIsEscaped(t *testing.T) {
 	t.Parallel()
 	c, s := client(t, http.StatusOK, `{"id":"x"}`)

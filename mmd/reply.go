@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"bridge/rest"
 )
@@ -28,7 +29,18 @@ type reply[T any] struct {
 	Value *[]T
 	Error json.RawMessage
 	// Next is where an OData server that cuts a page short has the others.
-	Next json.RawMessage `json:"@odata.nextLink"`
+	Next text `json:"@odata.nextLink"`
+}
+
+// next is the query of that; nil: there are no others. What else it names, a host above
+// all, is not followed.
+func (r reply[T]) next() url.Values {
+	_, query, _ := strings.Cut(string(r.Next), "?")
+	if r.Next == "" {
+		return nil
+	}
+	values, _ := url.ParseQuery(query) //nolint:errcheck // what can be read of it
+	return values
 }
 
 func (r reply[T]) came() bool { return r.Value == nil || *r.Value != nil }
@@ -40,19 +52,20 @@ func (r reply[T]) items() []T {
 	return *r.Value
 }
 
-// read reads one page of a collection. more: the server says that others follow.
-func read[T any](ctx context.Context, s service, at place, q url.Values) (items []T, more bool, err error) {
+// read reads one page of a collection, and how the next is asked for where the server
+// says that one follows.
+func read[T any](ctx context.Context, s service, at place, q url.Values) (items []T, next url.Values, err error) {
 	page := reply[T]{Value: new([]T)}
 	_, err = s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: at.path, Name: at.name, Query: q, Into: &page})
 	switch {
 	case err != nil:
-		return nil, false, err
+		return nil, nil, err
 	case said(page.Error):
-		return nil, false, unsure(at.name, partial(page.Error))
+		return nil, nil, unsure(at.name, partial(page.Error))
 	case !page.came():
-		return nil, false, unsure(at.name, errNoList)
+		return nil, nil, unsure(at.name, errNoList)
 	}
-	return page.items(), said(page.Next), nil
+	return page.items(), page.next(), nil
 }
 
 // one reads an entity, or a collection of one: the document shows both. id gives what it

@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -204,11 +204,22 @@ func (s *Tickets) Create(ctx context.Context, t NewTicket) (Ticket, error) {
 // Notes reads the notes of a ticket: see "Get ticket notes".
 func (s *Tickets) Notes(ctx context.Context, id string) ([]Note, error) {
 	at := place{path: ticketPath(id) + "/notes", name: "tickets('ID')/notes"}
-	notes, more, err := read[Note](ctx, s.service, at, nil)
-	if more { // the document has no $skip here
-		return nil, unsure(at.name, fmt.Errorf("%w: it says that more notes follow", ErrPartial))
+	var notes []Note
+	asked := map[string]bool{}
+	for q := (url.Values{}); ; { // the document has no $skip here: the server says how it goes on
+		page, next, err := read[Note](ctx, s.service, at, q)
+		if err != nil {
+			return nil, notesError(err)
+		}
+		notes = append(notes, page...)
+		if next == nil {
+			return notes, nil
+		}
+		if asked[q.Encode()] = true; asked[next.Encode()] {
+			return nil, unsure(at.name, ErrRepeats)
+		}
+		q = next
 	}
-	return notes, notesError(err)
 }
 
 // AddNote adds a note: see "Add notes to ticket". It answers 204 and says nothing
