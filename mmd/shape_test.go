@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -147,20 +148,45 @@ func TestWhatAFieldInAnotherShapeIsReadAs(t *testing.T) {
 
 func TestNullEmptyAndMissingStayApart(t *testing.T) {
 	t.Parallel()
-	c, s := client(t, http.StatusOK, `{"name":"D","intuneId":null,"userUpn":"","globalDeviceId":"g","aadDeviceId":"a","userEmail":"e","tenantName":"t","assignedUser":"u","osVersion":"o","managementAgent":"m"}`)
-	d, err := c.Devices.Get(t.Context(), "D")
-	if diff := cmp.Diff([]string{"operatingSystemEdition"}, d.Missing()); diff != "" || err != nil {
-		t.Errorf("missing (-want +got):\n%s%v", diff, err)
+	c, s := client(t, http.StatusOK, "")
+	device := func() []string {
+		d, err := c.Devices.Get(t.Context(), "D")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Missing()
 	}
-	if d.IntuneID != nil || d.OperatingSystemEdition != nil || d.UserUPN == nil || *d.UserUPN != "" {
-		t.Errorf("%+v", d)
+	ticket := func() []string {
+		ticket, err := c.Tickets.Get(t.Context(), "T")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ticket.Missing()
 	}
-	s.body = `{"id":"T","usersOrDevicesImpacted":0,"businessImpact":"","issueReproduced":false,"endUserSupportEngaged":null,"reproSteps":"r","compromiseIndicator":null,"relatedAlerts":null}`
-	ticket, err := c.Tickets.Get(t.Context(), "T")
-	if diff := cmp.Diff([]string{"troubleshootingSteps"}, ticket.Missing()); diff != "" || err != nil {
-		t.Errorf("missing (-want +got):\n%s%v", diff, err)
+	for _, of := range []struct {
+		missing func() []string
+		fields  []string
+	}{
+		{device, []string{"intuneId", "globalDeviceId", "aadDeviceId", "userUpn", "userEmail", "tenantName", "assignedUser", "osVersion", "operatingSystemEdition", "managementAgent"}},
+		{ticket, []string{"usersOrDevicesImpacted", "businessImpact", "issueReproduced", "endUserSupportEngaged", "troubleshootingSteps", "reproSteps", "compromiseIndicator", "relatedAlerts"}},
+	} {
+		for _, left := range append(of.fields, "") {
+			body := `{"id":"T","name":"D"`
+			for _, field := range of.fields {
+				if field != left {
+					body += `,"` + field + `":null`
+				}
+			}
+			s.body = body + "}"
+			want := slices.DeleteFunc([]string{left}, func(name string) bool { return name == "" })
+			if diff := cmp.Diff(want, of.missing(), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("missing (-want +got):\n%s", diff)
+			}
+		}
 	}
-	if ticket.UsersOrDevicesImpacted == nil || *ticket.UsersOrDevicesImpacted != 0 || *ticket.BusinessImpact != "" || *ticket.IssueReproduced || ticket.EndUserSupportEngaged != nil {
-		t.Errorf("%+v", ticket)
+	s.body = `{"id":"T","usersOrDevicesImpacted":0,"businessImpact":"","issueReproduced":false,"endUserSupportEngaged":null}`
+	got, err := c.Tickets.Get(t.Context(), "T")
+	if err != nil || *got.UsersOrDevicesImpacted != 0 || *got.BusinessImpact != "" || *got.IssueReproduced || got.EndUserSupportEngaged != nil || got.ReproSteps != nil {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
