@@ -18,6 +18,7 @@ import (
 
 	main "bridge/cmd/bridge"
 	"bridge/simulator"
+	"bridge/simulator/itsm"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -460,6 +461,28 @@ func TestWhatTheDeskLeavesOutInSilenceIsSaid(t *testing.T) {
 				t.Errorf("ended with %d, stdout %q, stderr %q", code, out, errs)
 			}
 		})
+	}
+}
+
+func TestADeskThatFindsNothingForAnUnknownFieldIsSaidToo(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.world.ITSM.Switch(func(desk *itsm.Switches) { desk.UnknownField = "no_rows" })
+	s.world.Incident(s.users, "Laptop does not start", nil)
+	const says = "incident has no field stat, or this user may not read it: the desk finds nothing for that\n"
+	for _, tt := range []struct {
+		args      []string
+		out, errs string
+	}{
+		{[]string{"itsm", "list", "incident", "--fields", "number", "--query", "stat=1"}, "number\n", "no records\n" + says},
+		{[]string{"itsm", "count", "incident", "--query", "stat=1"}, "0\n", says},
+		{[]string{"itsm", "list", "incident", "--fields", "number,numbr", "--query", "state=7"}, "number  numbr\n", "no records\n"},
+		{[]string{"itsm", "count", "incident", "--query", "state=7"}, "0\n", ""},
+		{[]string{"itsm", "count", "problem", "--query", "stat=7"}, "0\n", ""},
+	} {
+		if code, out, errs := s.run(tt.args...); code != 0 || out != tt.out || errs != tt.errs {
+			t.Errorf("%s: ended with %d, stdout %q, stderr %q", tt.args, code, out, errs)
+		}
 	}
 }
 
