@@ -172,6 +172,9 @@ func (c *Client) read(r Request, track *tracker, reply *resty.Response, err erro
 		}
 		if reply != nil && reply.RawResponse != nil {
 			e.Status = reply.StatusCode()
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				e.Err = fmt.Errorf("the reply is cut off: %w", e.Err)
+			}
 		}
 		return Response{}, e
 	}
