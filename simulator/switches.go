@@ -141,6 +141,7 @@ func knobs() []knob {
 		{"itsm.everyone_approves", aYes, "all approvers are asked, not any"},
 		{"itsm.document_id_as_text", aYes, "document_id has no link"},
 		{"itsm.commit_lag", aTime, "how long a change stays invisible"},
+		{"itsm.max_page", aNumber, "rows that are given at once, whatever sysparm_limit says"},
 		{"itsm.rate_per_hour", aNumber, "calls in an hour; then 429"},
 		{"itsm.no_basic", aYes, "a name and a password are refused"},
 		{"itsm.no_password_grant", aYes, "and so is OAuth with them"},

@@ -189,6 +189,9 @@ func (s *Server) list(q *request, t *table) {
 		q.fail(http.StatusBadRequest, "Invalid paging parameter", "sysparm_limit and sysparm_offset are never negative.")
 		return
 	}
+	if most := s.switches.MaxPage; most > 0 {
+		limit = min(limit, most)
+	}
 	if q.params["sysparm_no_count"] != "true" {
 		q.header.Set("X-Total-Count", strconv.Itoa(len(found)))
 	}
