@@ -39,7 +39,7 @@ func (r reply[T]) next() url.Values {
 	if r.Next == "" {
 		return nil
 	}
-	values, _ := url.ParseQuery(query) //nolint:errcheck // what can be read of it
+	values, _ := url.ParseQuery(query) // what can be read of it
 	return values
 }
 

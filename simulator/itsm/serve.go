@@ -184,13 +184,9 @@ func (s *Server) list(q *request, t *table) {
 		q.fail(http.StatusNotFound, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
 		return
 	}
-	limit, offset := q.number("sysparm_limit", 10000), q.number("sysparm_offset", 0)
-	if limit < 0 || offset < 0 {
-		q.fail(http.StatusBadRequest, "Invalid paging parameter", "sysparm_limit and sysparm_offset are never negative.")
+	limit, offset, ok := s.slice(q)
+	if !ok {
 		return
-	}
-	if most := s.switches.MaxPage; most > 0 {
-		limit = min(limit, most)
 	}
 	if q.params["sysparm_no_count"] != "true" {
 		q.header.Set("X-Total-Count", strconv.Itoa(len(found)))
@@ -212,6 +208,19 @@ func (s *Server) list(q *request, t *table) {
 		sh.write(&q.body, r)
 	}
 	q.body.WriteString("]}")
+}
+
+// slice is which part of what was found is wanted; if that is none, it has been answered.
+func (s *Server) slice(q *request) (limit, offset int, ok bool) {
+	limit, offset = q.number("sysparm_limit", 10000), q.number("sysparm_offset", 0)
+	if limit < 0 || offset < 0 {
+		q.fail(http.StatusBadRequest, "Invalid paging parameter", "sysparm_limit and sysparm_offset are never negative.")
+		return 0, 0, false
+	}
+	if most := s.switches.MaxPage; most > 0 {
+		limit = min(limit, most)
+	}
+	return limit, offset, true
 }
 
 // one answers with a single row.
