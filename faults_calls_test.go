@@ -60,16 +60,22 @@ func vendorReads() []call {
 	read := func(name string, one bool, make func(context.Context, *world) error) call {
 		return call{name: "mmd." + name, side: simulator.SideMMD, status: http.StatusOK, one: one, pages: 1, blank: 1, make: make}
 	}
+	// A short page may be one that the server has cut: a list asks once more.
+	list := func(name string, make func(context.Context, *world) error) call {
+		c := read(name, false, make)
+		c.pages = 2
+		return c
+	}
 	everything := mmd.ListOptions{}
 	return []call{
-		read("Tickets.List", false, func(ctx context.Context, w *world) error { return last(w.vendor.Tickets.List(ctx, everything)) }),
+		list("Tickets.List", func(ctx context.Context, w *world) error { return last(w.vendor.Tickets.List(ctx, everything)) }),
 		read("Tickets.Get", true, func(ctx context.Context, w *world) error { return second(w.vendor.Tickets.Get(ctx, w.ticket)) }),
 		read("Tickets.Notes", false, func(ctx context.Context, w *world) error { return second(w.vendor.Tickets.Notes(ctx, w.ticket)) }),
-		read("Elevations.List", false, func(ctx context.Context, w *world) error { return last(w.vendor.Elevations.List(ctx, everything)) }),
+		list("Elevations.List", func(ctx context.Context, w *world) error { return last(w.vendor.Elevations.List(ctx, everything)) }),
 		read("Elevations.Details", true, func(ctx context.Context, w *world) error { return second(w.vendor.Elevations.Details(ctx, laptop)) }),
-		read("Devices.List", false, func(ctx context.Context, w *world) error { return last(w.vendor.Devices.List(ctx, everything)) }),
+		list("Devices.List", func(ctx context.Context, w *world) error { return last(w.vendor.Devices.List(ctx, everything)) }),
 		read("Devices.Get", true, func(ctx context.Context, w *world) error { return second(w.vendor.Devices.Get(ctx, laptop)) }),
-		read("Users.List", false, func(ctx context.Context, w *world) error { return last(w.vendor.Users.List(ctx, everything)) }),
+		list("Users.List", func(ctx context.Context, w *world) error { return last(w.vendor.Users.List(ctx, everything)) }),
 		read("Users.Get", true, func(ctx context.Context, w *world) error { return second(w.vendor.Users.Get(ctx, "ada@acme.example")) }),
 	}
 }

@@ -97,9 +97,25 @@ func (w *walk) next(ctx context.Context) ([]Record, error) {
 		fresh = append(fresh, row)
 	}
 	// Without a count, an empty page is the end: nothing tells it from an emptied one.
-	last := got.total >= 0 && w.offset+limit >= got.total || got.total < 0 && len(got.rows) == 0
-	w.step(got.rows, limit, last, len(fresh) == 0, first == end)
+	reach := got.reach(w.offset, limit, len(fresh) > 0)
+	last := got.total >= 0 && w.offset+reach >= got.total || got.total < 0 && len(got.rows) == 0
+	w.step(got.rows, reach, last, len(fresh) == 0, first == end)
 	return fresh, nil
+}
+
+// reach is how many rows the instance has looked at for a page: those that were asked
+// for, some of which access rules may have left out. It may also have cut the page, and
+// given fewer than it was asked for; as long as there is something new, what is missing
+// is asked for again.
+func (p page) reach(offset, limit int, fresh bool) int {
+	there := limit
+	if p.total >= 0 {
+		there = min(limit, p.total-offset)
+	}
+	if fresh && len(p.rows) < there {
+		return len(p.rows)
+	}
+	return limit
 }
 
 // step decides where the next page begins.
@@ -111,14 +127,14 @@ func (w *walk) next(ctx context.Context) ([]Record, error) {
 //	unsorted                  the same query, further on
 //	all of one second         the rest of that second, by sys_id
 //	else                      from its last second on
-func (w *walk) step(rows []Record, limit int, last, stale, tied bool) {
+func (w *walk) step(rows []Record, reach int, last, stale, tied bool) {
 	switch {
 	case last && w.tie != "":
 		w.tie, w.offset, w.behind = "", 0, true
 	case last:
 		w.done = true
 	case stale || w.unsorted:
-		w.offset += limit
+		w.offset += reach
 	case w.tie != "", tied:
 		behind := rows[len(rows)-1]
 		w.tie, w.offset, w.from = behind.Value("sys_id"), 0, behind.Value("sys_updated_on")

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -151,24 +152,39 @@ func (c *Client) pageOf(ctx context.Context, r rest.Request) (page, error) {
 func (c *Client) Records(ctx context.Context, ask Ask, ids []string) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		for some := range slices.Chunk(ids, many) {
-			wanted := map[string]bool{}
-			for _, id := range some {
-				wanted[id] = true
-			}
-			got, err := c.chosen(ctx, ask, some)
-			if err != nil {
-				yield(nil, err)
+			if !c.batch(ctx, ask, some, yield) {
 				return
 			}
-			for _, row := range got.rows {
-				if id := row.Value("sys_id"); wanted[id] {
-					delete(wanted, id)
-					if !yield(row, nil) {
-						return
-					}
+		}
+	}
+}
+
+// batch reads the rows of one batch, and says whether more are wanted.
+func (c *Client) batch(ctx context.Context, ask Ask, ids []string, yield func(Record, error) bool) bool {
+	wanted := map[string]bool{}
+	for _, id := range ids {
+		wanted[id] = true
+	}
+	for {
+		got, err := c.chosen(ctx, ask, ids)
+		if err != nil {
+			yield(nil, err)
+			return false
+		}
+		before := len(wanted)
+		for _, row := range got.rows {
+			if id := row.Value("sys_id"); wanted[id] {
+				delete(wanted, id)
+				if !yield(row, nil) {
+					return false
 				}
 			}
 		}
+		// Of those that there are it may have given fewer than it was asked for.
+		if len(wanted) == 0 || len(wanted) == before || len(got.rows) >= min(got.total, len(ids)) {
+			return true
+		}
+		ids = slices.Sorted(maps.Keys(wanted))
 	}
 }
 

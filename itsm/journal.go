@@ -101,7 +101,7 @@ func (c *Client) byOffset(first error, next func(offset int) (page, error)) iter
 			return
 		}
 		seen, told := map[string]bool{}, -1
-		for offset := 0; ; offset += c.page {
+		for offset := 0; ; {
 			got, err := next(offset)
 			if err != nil {
 				yield(nil, err)
@@ -121,7 +121,8 @@ func (c *Client) byOffset(first error, next func(offset int) (page, error)) iter
 					}
 				}
 			}
-			if got.total >= 0 && offset+c.page >= got.total || got.total < 0 && len(seen) == before {
+			offset += got.reach(offset, c.page, len(seen) > before)
+			if got.total >= 0 && offset >= got.total || got.total < 0 && len(seen) == before {
 				return
 			}
 		}

@@ -240,6 +240,8 @@ type table struct {
 	shift time.Duration
 	// countless says that it does not count.
 	countless bool
+	// most is how many rows it gives at once, whatever it is asked for; 0: as many.
+	most int
 	// between runs after each page.
 	between func(t *table, page int)
 	pages   int
@@ -258,6 +260,9 @@ func (t *table) serve(r *http.Request, w http.ResponseWriter) {
 	slices.SortFunc(found, func(a, b row) int { return strings.Compare(a.at+a.id, b.at+b.id) })
 	limit, _ := strconv.Atoi(q.Get("sysparm_limit"))
 	offset, _ := strconv.Atoi(q.Get("sysparm_offset"))
+	if t.most > 0 {
+		limit = min(limit, t.most)
+	}
 	if !t.countless {
 		w.Header().Set("X-Total-Count", strconv.Itoa(len(found)))
 	}
@@ -357,6 +362,29 @@ func TestChangesLosesNoRow(t *testing.T) {
 				t.Errorf("%d rows in %d pages, want %d", len(ids), desk0.pages, tt.want)
 			}
 		})
+	}
+}
+
+func TestAnInstanceThatGivesFewerRowsThanItIsAskedForLosesNone(t *testing.T) {
+	t.Parallel()
+	for _, most := range []int{1, 2} {
+		for _, tied := range []int{1, 3, 5, 20} {
+			for _, query := range []string{"", "ORDERBYnumber"} {
+				for _, countless := range []bool{false, true} {
+					t.Run(fmt.Sprint(most, tied, query, countless), func(t *testing.T) {
+						t.Parallel()
+						desk0 := &table{most: most, countless: countless}
+						for i := range 11 {
+							desk0.rows = append(desk0.rows, row{fmt.Sprintf("%03d", i), second(i / tied), "1"})
+						}
+						rows := collect(t, client(t, &desk{answer: desk0.serve}).Changes(t.Context(), itsm.Ask{Table: "incident", Query: query}, time.Time{}))
+						if len(rows) != 11 || desk0.pages > 40 {
+							t.Errorf("%d rows in %d pages", len(rows), desk0.pages)
+						}
+					})
+				}
+			}
+		}
 	}
 }
 

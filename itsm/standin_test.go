@@ -138,3 +138,44 @@ func TestTheStandInsHourlyLimitIsKept(t *testing.T) {
 		}
 	})
 }
+
+func TestEachListIsWholeWhereFewerRowsComeAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server, c := standIn(t, "basic")
+		var ids []string
+		for i := range 8 {
+			if i%3 == 0 {
+				time.Sleep(time.Second)
+			}
+			ids = append(ids, server.Insert("incident", map[string]string{"short_description": fmt.Sprint(i)}))
+			server.Comment("incident", ids[i], "joe.employee", fmt.Sprint("comment ", i))
+			server.Attach("incident", ids[0], fmt.Sprint(i, ".txt"), "text/plain")
+			server.RequestApproval("incident", ids[i], server.User(fmt.Sprint("approver", i), nil))
+		}
+		ask := itsm.Ask{Table: "incident", Fields: []string{"short_description"}}
+		own := ask
+		own.Query = "ORDERBYDESCshort_description"
+		lists := map[string]func() int{
+			"changes":             func() int { return len(collect(t, c.Changes(t.Context(), ask, time.Time{}))) },
+			"an order of its own": func() int { return len(collect(t, c.Changes(t.Context(), own, time.Time{}))) },
+			"records":             func() int { return len(collect(t, c.Records(t.Context(), ask, ids))) },
+			"records and another": func() int { return len(collect(t, c.Records(t.Context(), ask, append([]string{"none"}, ids...)))) },
+			"journals":            func() int { return len(collect(t, c.Journal(t.Context(), ids, []string{"comments"}, time.Time{}))) },
+			"approvals":           func() int { return len(collect(t, c.Approvals(t.Context(), ids))) },
+			"files":               func() int { return len(collect(t, c.Attachments(t.Context(), "incident", ids[0]))) },
+			"the dictionary":      func() int { return len(collect(t, c.Dictionary(t.Context(), "incident"))) },
+			"choices":             func() int { return len(collect(t, c.Choices(t.Context(), "incident", "state"))) },
+		}
+		for name, list := range lists {
+			server.Switch(func(s *standin.Switches) { s.MaxPage = 0 })
+			want := list()
+			for _, most := range []int{1, 2, 3} {
+				server.Switch(func(s *standin.Switches) { s.MaxPage = most })
+				if got := list(); got != want || want < 5 {
+					t.Errorf("%s: %d rows, want %d, where %d come at once", name, got, want, most)
+				}
+			}
+		}
+	})
+}

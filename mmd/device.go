@@ -36,12 +36,34 @@ type Device struct {
 	AADDeviceID             *string
 	ManagementAgent         *string
 	ProfileAssignmentStatus string
+
+	missing gaps
+}
+
+// Missing names the fields that may be null and are not even that: the reply does not
+// have them.
+func (d Device) Missing() []string {
+	return d.missing.of("intuneId", "globalDeviceId", "aadDeviceId", "userUpn", "userEmail", "tenantName", "assignedUser", "osVersion", "operatingSystemEdition", "managementAgent")
 }
 
 // Group is a group that a device or a user is in.
 type Group struct {
 	ID, DisplayName, Description string
 	CountMembers                 *int
+}
+
+// UnmarshalJSON reads a group.
+func (g *Group) UnmarshalJSON(raw []byte) error {
+	var wire struct {
+		ID, DisplayName, Description text
+
+		CountMembers *number
+	}
+	if err := json.Unmarshal(raw, &wire); err != nil {
+		return err
+	}
+	*g = Group{ID: string(wire.ID), DisplayName: string(wire.DisplayName), Description: string(wire.Description), CountMembers: (*int)(wire.CountMembers)}
+	return nil
 }
 
 // Configuration is a policy, script or app of a device.
@@ -66,17 +88,32 @@ func (c *Configuration) UnmarshalJSON(raw []byte) error {
 
 // UnmarshalJSON reads a device.
 func (d *Device) UnmarshalJSON(raw []byte) error {
-	type plain Device
 	var wire struct {
-		plain
-		EnrolledIntoIntuneDateTimeUTC moment
-		LastIntuneSyncDateTimeUTC     moment
+		Name, Manufacturer, Model, SerialNumber, ComplianceState, PrimaryUpdateRing text
+
+		TenantID, PlanType, Persona, ProfileAssignmentStatus      text
+		IntuneID, GlobalDeviceID, AADDeviceID, UserUPN, UserEmail optional[text, *text]
+		TenantName, AssignedUser                                  optional[text, *text]
+		OSVersion, OperatingSystemEdition, ManagementAgent        optional[text, *text]
+		AgeInMonths                                               decimal
+		EnrolledIntoIntuneDateTimeUTC, LastIntuneSyncDateTimeUTC  moment
+		Groups                                                    []Group
+		Configurations                                            []Configuration
 	}
 	if err := json.Unmarshal(raw, &wire); err != nil {
 		return err
 	}
-	*d = Device(wire.plain)
-	d.Enrolled, d.LastSync = wire.EnrolledIntoIntuneDateTimeUTC.Time, wire.LastIntuneSyncDateTimeUTC.Time
+	*d = Device{
+		Name: string(wire.Name), Manufacturer: string(wire.Manufacturer), Model: string(wire.Model), SerialNumber: string(wire.SerialNumber),
+		ComplianceState: string(wire.ComplianceState), PrimaryUpdateRing: string(wire.PrimaryUpdateRing), TenantID: string(wire.TenantID),
+		PlanType: string(wire.PlanType), Persona: string(wire.Persona), ProfileAssignmentStatus: string(wire.ProfileAssignmentStatus),
+		IntuneID: (*string)(wire.IntuneID.value), GlobalDeviceID: (*string)(wire.GlobalDeviceID.value), AADDeviceID: (*string)(wire.AADDeviceID.value),
+		UserUPN: (*string)(wire.UserUPN.value), UserEmail: (*string)(wire.UserEmail.value), TenantName: (*string)(wire.TenantName.value), AssignedUser: (*string)(wire.AssignedUser.value),
+		OSVersion: (*string)(wire.OSVersion.value), OperatingSystemEdition: (*string)(wire.OperatingSystemEdition.value), ManagementAgent: (*string)(wire.ManagementAgent.value),
+		AgeInMonths: float64(wire.AgeInMonths), Enrolled: wire.EnrolledIntoIntuneDateTimeUTC.Time, LastSync: wire.LastIntuneSyncDateTimeUTC.Time,
+		Groups: wire.Groups, Configurations: wire.Configurations,
+		missing: missing(wire.IntuneID.came, wire.GlobalDeviceID.came, wire.AADDeviceID.came, wire.UserUPN.came, wire.UserEmail.came, wire.TenantName.came, wire.AssignedUser.came, wire.OSVersion.came, wire.OperatingSystemEdition.came, wire.ManagementAgent.came),
+	}
 	return nil
 }
 
@@ -126,6 +163,21 @@ func (d *UserDevice) UnmarshalJSON(raw []byte) error {
 		return err
 	}
 	*d = UserDevice{SerialNumber: string(wire.SerialNumber), Name: string(wire.Name), Model: string(wire.Model), Ring: string(wire.Ring), LastSync: wire.LastIntuneSyncTime.Time}
+	return nil
+}
+
+// UnmarshalJSON reads a user.
+func (u *User) UnmarshalJSON(raw []byte) error {
+	var wire struct {
+		Name, UPN, Email text
+
+		Groups  []Group
+		Devices []UserDevice
+	}
+	if err := json.Unmarshal(raw, &wire); err != nil {
+		return err
+	}
+	*u = User{Name: string(wire.Name), UPN: string(wire.UPN), Email: string(wire.Email), Groups: wire.Groups, Devices: wire.Devices}
 	return nil
 }
 

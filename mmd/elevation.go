@@ -48,12 +48,12 @@ func (e *Elevation) UnmarshalJSON(raw []byte) error {
 
 		RequestingAgentUPN, ClosingAgentUPN     text
 		RequestCreationTime, RequestClosureTime moment
-		IsDeleted                               bool
+		IsDeleted                               flag
 
 		TenantID, PartnerID                       text
 		RequestRenewTime, PasswordLastUpdatedTime moment
-		IsSuccessfulRequest                       bool
-		ViewerUPNs                                []string
+		IsSuccessfulRequest                       flag
+		ViewerUPNs                                []text
 		TTL                                       number
 		ETag                                      *text
 	}
@@ -64,9 +64,15 @@ func (e *Elevation) UnmarshalJSON(raw []byte) error {
 		ID: string(wire.ID), PartnerTicketID: string(wire.PartnerTicketID), DeviceName: string(wire.DeviceName), Title: string(wire.Title),
 		Category: string(wire.Category), Subcategory: string(wire.Subcategory), PlanOfAction: string(wire.PlanOfAction),
 		ActionsTaken: string(wire.ActionsTaken), RequestingAgentUPN: string(wire.RequestingAgentUPN), ClosingAgentUPN: string(wire.ClosingAgentUPN),
-		Created: wire.RequestCreationTime.Time, Closed: wire.RequestClosureTime.Time, IsDeleted: wire.IsDeleted,
+		Created: wire.RequestCreationTime.Time, Closed: wire.RequestClosureTime.Time, IsDeleted: bool(wire.IsDeleted),
 		TenantID: string(wire.TenantID), PartnerID: string(wire.PartnerID), Renewed: wire.RequestRenewTime.Time,
-		PasswordUpdated: wire.PasswordLastUpdatedTime.Time, IsSuccessful: wire.IsSuccessfulRequest, ViewerUPNs: wire.ViewerUPNs, TTL: int(wire.TTL), ETag: (*string)(wire.ETag),
+		PasswordUpdated: wire.PasswordLastUpdatedTime.Time, IsSuccessful: bool(wire.IsSuccessfulRequest), TTL: int(wire.TTL), ETag: (*string)(wire.ETag),
+	}
+	if wire.ViewerUPNs != nil { // an empty list is not null
+		e.ViewerUPNs = make([]string, 0, len(wire.ViewerUPNs))
+	}
+	for _, viewer := range wire.ViewerUPNs {
+		e.ViewerUPNs = append(e.ViewerUPNs, string(viewer))
 	}
 	return nil
 }
@@ -146,13 +152,32 @@ type ElevationDetails struct {
 	Status                   string
 }
 
-// Secret is a text that prints as dots, whatever it is printed with.
-type Secret struct{ text string }
+// UnmarshalJSON reads the details.
+func (d *ElevationDetails) UnmarshalJSON(raw []byte) error {
+	var wire struct{ DeviceName, OpenedElevationRequestID, AccountUPN, Password, Status text }
+	if err := json.Unmarshal(raw, &wire); err != nil {
+		return err
+	}
+	*d = ElevationDetails{
+		DeviceName: string(wire.DeviceName), OpenedElevationRequestID: string(wire.OpenedElevationRequestID), AccountUPN: string(wire.AccountUPN),
+		Password: Secret{(*string)(&wire.Password)}, Status: string(wire.Status),
+	}
+	return nil
+}
+
+// Secret is a text that prints as dots, whatever it is printed with. It is behind a
+// pointer, since fmt shows the fields of a value that it was given the wrong verb for.
+type Secret struct{ text *string }
 
 const dots = "•••"
 
 // Reveal gives the text. Only the command that was asked for it calls this.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // String gives dots.
 func (s Secret) String() string { return dots }
@@ -168,9 +193,3 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(dots), nil }
 
 // LogValue gives dots.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(dots) }
-
-// UnmarshalText takes the text.
-func (s *Secret) UnmarshalText(b []byte) error {
-	s.text = string(b)
-	return nil
-}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,8 @@ import (
 
 	"bridge/mmd"
 	"bridge/rest"
+	"bridge/simulator"
+	vendor "bridge/simulator/mmd"
 )
 
 // page writes a page of tickets with those ids.
@@ -33,16 +36,28 @@ func upTo(from, to int) (out []int) {
 
 func TestListPages(t *testing.T) {
 	t.Parallel()
+	next := strings.Replace(page(upTo(60, 20)...), "{", `{"@odata.nextLink":"https://elsewhere.test/tickets?$skiptoken=40",`, 1)
 	tests := map[string]struct {
 		answers []string
 		want    int
 		asked   int
+		err     error
 	}{
-		"an empty list is one page":                            {[]string{page()}, 0, 1},
-		"a short page is the last":                             {[]string{page(upTo(250, 150)...), page(upTo(150, 100)...)}, 150, 2},
-		"a full page is followed by another":                   {[]string{page(upTo(100, 0)...), page()}, 100, 2},
-		"a ticket that arrives in mid-list is not doubled":     {[]string{page(upTo(200, 100)...), page(upTo(101, 1)...), page(1)}, 200, 3},
-		"a server that repeats a page does not go on for ever": {[]string{page(upTo(100, 0)...)}, 100, 4},
+		"an empty list is one page":                                        {[]string{page()}, 0, 1, nil},
+		"a page shorter than another is the last":                          {[]string{page(upTo(250, 150)...), page(upTo(150, 100)...)}, 150, 2, nil},
+		"a full page is followed by another":                               {[]string{page(upTo(100, 0)...), page()}, 100, 2, nil},
+		"a ticket that arrives in mid-list is not doubled":                 {[]string{page(upTo(200, 100)...), page(upTo(101, 1)...), page(1)}, 200, 3, nil},
+		"a server that gives fewer than it is asked for":                   {[]string{page(upTo(120, 70)...), page(upTo(70, 20)...), page(upTo(20, 0)...)}, 120, 3, nil},
+		"a server that gives fewer, and all its pages are full":            {[]string{page(upTo(100, 50)...), page(upTo(50, 0)...), page()}, 100, 3, nil},
+		"a short page that names the next one":                             {[]string{page(upTo(120, 60)...), next, page(upTo(20, 0)...)}, 120, 3, nil},
+		"a server that repeats a full page is an error":                    {[]string{page(upTo(100, 0)...)}, 100, 4, mmd.ErrRepeats},
+		"a server that repeats its page, and says that more follow":        {[]string{next}, 40, 4, mmd.ErrRepeats},
+		"a server that gives all it has, whatever it is asked":             {[]string{page(3, 2, 1)}, 3, 2, nil},
+		"a server that gives more than it is asked for, always":            {[]string{page(upTo(150, 0)...)}, 150, 2, nil},
+		"a ticket that arrives while it is asked whether there are more":   {[]string{page(1), page(1), page()}, 1, 2, nil},
+		"two tickets that arrive while it is asked whether there are more": {[]string{page(3, 2, 1), page(2, 1), page()}, 3, 2, nil},
+		"nothing, where a server says that more follow, is not the last":   {[]string{page(2, 1), `{"@odata.nextLink":"x","value":[]}`, `{"@odata.nextLink":"x","value":[]}`, `{"@odata.nextLink":"x","value":[]}`}, 2, 4, mmd.ErrRepeats},
+		"a next page that is null is none":                                 {[]string{page(upTo(150, 50)...), strings.Replace(page(1), "{", `{"@odata.nextLink":null,`, 1)}, 101, 2, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -50,9 +65,10 @@ func TestListPages(t *testing.T) {
 			c, s := client(t, http.StatusOK, "")
 			s.answers = tt.answers
 			seen := map[string]int{}
+			var ended error
 			for ticket, err := range c.Tickets.List(t.Context(), mmd.ListOptions{}) {
-				if err != nil {
-					t.Fatal(err)
+				if ended = err; err != nil {
+					continue
 				}
 				seen[ticket.ID]++
 				if ticket.Severity != 2 || ticket.Created.Nanosecond() != 123456700 {
@@ -64,8 +80,97 @@ func TestListPages(t *testing.T) {
 					t.Errorf("%s came %d times", id, n)
 				}
 			}
-			if len(seen) != tt.want || s.asked != tt.asked {
-				t.Errorf("%d tickets in %d pages, want %d in %d", len(seen), s.asked, tt.want, tt.asked)
+			if len(seen) != tt.want || s.asked != tt.asked || !errors.Is(ended, tt.err) {
+				t.Errorf("%d tickets in %d pages and %v, want %d in %d and %v", len(seen), s.asked, ended, tt.want, tt.asked, tt.err)
+			}
+			if tt.err != nil && rest.OutcomeOf(ended) != rest.Unknown {
+				t.Errorf("%v is %s", ended, rest.OutcomeOf(ended))
+			}
+		})
+	}
+}
+
+// read lists tickets, and says how many came in how many pages.
+func (s *server) read(t *testing.T, c *mmd.Client, o mmd.ListOptions) (n, asked int) {
+	t.Helper()
+	before := s.asked
+	for _, err := range c.Tickets.List(t.Context(), o) {
+		if n++; err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n, s.asked - before
+}
+
+func TestAListWhoseEndIsKnownCostsOnePage(t *testing.T) {
+	t.Parallel()
+	newest := mmd.ListOptions{OrderBy: mmd.NewestFirst}
+	for _, tt := range []struct {
+		name    string
+		first   []string
+		o       mmd.ListOptions
+		then    []string
+		n, cost int
+	}{
+		{"nothing has changed", []string{page(3, 2, 1), page()}, newest, []string{page(3, 2, 1)}, 3, 1},
+		{"one has gone", []string{page(3, 2, 1), page()}, newest, []string{page(3, 1)}, 2, 1},
+		{"one is new", []string{page(3, 2, 1), page()}, newest, []string{page(4, 3, 2, 1), page()}, 4, 2},
+		{"one is new where the server gives three at once", []string{page(3, 2, 1), page()}, newest, []string{page(4, 3, 2), page(1)}, 4, 2},
+		{"others were asked for", []string{page(3, 2, 1), page()}, mmd.ListOptions{OrderBy: mmd.NewestFirst, Filter: "state eq 'active'"}, []string{page(3, 2, 1), page()}, 3, 2},
+		{"what is new stands anywhere", []string{page(3, 2, 1), page()}, mmd.ListOptions{}, []string{page(3, 2, 1), page(4)}, 4, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c, s := client(t, http.StatusOK, "")
+			s.answers = tt.first
+			s.read(t, c, newest)
+			s.answers, s.asked = tt.then, 0
+			if n, cost := s.read(t, c, tt.o); n != tt.n || cost != tt.cost {
+				t.Errorf("%d tickets in %d pages, want %d in %d", n, cost, tt.n, tt.cost)
+			}
+		})
+	}
+}
+
+func TestAServerThatGivesFewerThanItIsAskedForCutsNothing(t *testing.T) {
+	t.Parallel()
+	const tickets = 7
+	for _, most := range []int{1, 2, 3, 6, 7, 8} {
+		t.Run(fmt.Sprint(most), func(t *testing.T) {
+			t.Parallel()
+			world := simulator.New(simulator.Config{})
+			world.MMD.Switch(func(s *vendor.Switches) { s.MaxPage = most })
+			tokens, err := mmd.NewApplicationTokens(mmd.Application{
+				Authority: &url.URL{Scheme: "https", Host: "login.test", Path: "/"}, Tenant: simulator.Tenant, ClientID: simulator.ClientID,
+				Secret: simulator.ClientSecret, Scopes: []string{"https://mmd.test/.default"}, HTTP: &http.Client{Transport: world.Transport()},
+			}, time.Now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := mmd.New(mmd.Config{
+				URL: &url.URL{Scheme: "https", Host: "mmd.test", Path: "/support/odata/v1/"}, Tenant: simulator.Tenant, Tokens: tokens, Transport: world.Transport(), Now: time.Now,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for made := range tickets {
+				if _, err := c.Tickets.Create(t.Context(), mmd.NewTicket{
+					Title: fmt.Sprint(made), Description: "It hums.", Type: "Incident", Category: "Devices", Subcategory: "Other", Severity: 3,
+					Contact: mmd.Contact{GivenName: "Ada", Surname: "Byron", Email: "ada@acme.example", PhoneNumber: "1"},
+				}); err != nil {
+					t.Fatal(err)
+				}
+				for _, o := range []mmd.ListOptions{{}, {OrderBy: mmd.NewestFirst}, {OrderBy: mmd.NewestFirst}, {Filter: mmd.Eq("state", "active")}, {Top: 5}} {
+					n := 0
+					for _, err := range c.Tickets.List(t.Context(), o) {
+						if n++; err != nil {
+							t.Fatal(err)
+						}
+					}
+					if want := made + 1; n != want && (o.Top == 0 || n != min(want, o.Top)) {
+						t.Errorf("%+v gives %d of %d tickets", o, n, want)
+					}
+				}
 			}
 		})
 	}
@@ -90,9 +195,8 @@ func TestDevicesAndUsersThatMoveBetweenPagesComeOnce(t *testing.T) {
 		want, asked int
 	}{
 		"one that moved to the next page":               {pages(full, []string{device("99"), device("100")}), 101, 2},
-		"two on one page that nothing tells apart":      {pages([]string{null, null}), 2, 1},
+		"two on one page that nothing tells apart":      {pages([]string{null, null}), 2, 2},
 		"without an id, on two pages":                   {pages(append([]string{null}, full[1:]...), []string{null, device("100")}), 101, 2},
-		"a server that gives the same page for ever":    {pages(full), 100, 4},
 		"devices of which nothing is said are all told": {pages(slices.Repeat([]string{`{}`}, mmd.Page), []string{`{}`}), 101, 2},
 	}
 	for name, tt := range tests {
@@ -111,16 +215,37 @@ func TestDevicesAndUsersThatMoveBetweenPagesComeOnce(t *testing.T) {
 			}
 		})
 	}
-	c, s := client(t, http.StatusOK, "")
-	s.answers = pages(slices.Repeat([]string{`{"name":"Ada","upn":"ada@x"}`}, mmd.Page))
-	n := 0
-	for _, err := range c.Users.List(t.Context(), mmd.ListOptions{}) {
-		if n++; err != nil || n > 1000 {
-			t.Fatal(n, err)
+}
+
+func TestAListOfDevicesOrUsersWithoutEndIsAnError(t *testing.T) {
+	t.Parallel()
+	full := func(item func(i int) string) string {
+		items := make([]string, mmd.Page)
+		for i := range items {
+			items[i] = item(i)
 		}
+		return `{"value":[` + strings.Join(items, ",") + `]}`
 	}
-	if n != mmd.Page || s.asked != 4 {
-		t.Errorf("%d users in %d pages, want those of one page, and four", n, s.asked)
+	for name, answer := range map[string]string{
+		"with ids":           full(func(i int) string { return fmt.Sprintf(`{"name":"D%d","upn":"%d@x"}`, i, i) }),
+		"that look alike":    full(func(int) string { return `{"name":"Ada","upn":"ada@x"}` }),
+		"of which no one is": full(func(int) string { return `{}` }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, s := client(t, http.StatusOK, answer)
+			n := map[string]int{}
+			var devices, users error
+			for _, devices = range c.Devices.List(t.Context(), mmd.ListOptions{}) {
+				n["devices"]++
+			}
+			for _, users = range c.Users.List(t.Context(), mmd.ListOptions{}) {
+				n["users"]++
+			}
+			if !errors.Is(devices, mmd.ErrRepeats) || !errors.Is(users, mmd.ErrRepeats) || s.asked > 8 {
+				t.Errorf("%v after %d requests: %v, %v", n, s.asked, devices, users)
+			}
+		})
 	}
 }
 
@@ -195,6 +320,21 @@ func TestNotesThatAreNotOfferedAreToldApart(t *testing.T) {
 	c, _ := client(t, http.StatusMethodNotAllowed, `{}`)
 	if _, err := c.Tickets.Notes(t.Context(), "T1"); !errors.Is(err, mmd.ErrNotes) {
 		t.Error(err)
+	}
+}
+
+func TestNotesThatComeInPagesAreReadToTheEnd(t *testing.T) {
+	t.Parallel()
+	const first = `{"value":[{"id":0,"text":"a"}],"@odata.nextLink":"https://elsewhere.test/v1/x?$skiptoken=1"}`
+	c, s := client(t, http.StatusOK, "")
+	s.answers = []string{first, `{"value":[{"id":1,"text":"b"}]}`}
+	notes, err := c.Tickets.Notes(t.Context(), "T1")
+	if err != nil || len(notes) != 2 || s.uri != "/support/odata/v1/tickets('T1')/notes?%24skiptoken=1" {
+		t.Errorf("%d notes, %v, at last %s", len(notes), err, s.uri)
+	}
+	s.answers, s.asked = []string{first}, 0
+	if _, err := c.Tickets.Notes(t.Context(), "T1"); !errors.Is(err, mmd.ErrRepeats) || s.asked != 2 {
+		t.Errorf("a next page that is the same: %v after %d requests", err, s.asked)
 	}
 }
 

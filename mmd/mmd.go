@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -96,7 +95,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := service{rest: &conversation{rest: way, now: cfg.Now}, tenant: cfg.Tenant, page: cfg.Page}
+	s := service{rest: &conversation{rest: way, now: cfg.Now, known: map[string]reach{}}, tenant: cfg.Tenant, page: cfg.Page}
 	if s.page <= 0 {
 		s.page = Page
 	}
@@ -120,6 +119,9 @@ func explain(body []byte) (code, message string) {
 	}
 	return string(envelope.Error.Code), string(envelope.Error.Message)
 }
+
+// NewestFirst is the order in which a list of tickets shows at its top what is new.
+const NewestFirst = "createdDateTime desc"
 
 // ListOptions narrow a list. The zero value lists everything.
 type ListOptions struct {
@@ -145,55 +147,6 @@ func (o ListOptions) query(skip, top int) url.Values {
 	q.Set("$skip", strconv.Itoa(skip))
 	q.Set("$top", strconv.Itoa(top))
 	return q
-}
-
-// stalePages is how many pages in a row may bring nothing new: a server that gives
-// the same page for ever does not hold the list for ever.
-const stalePages = 3
-
-// place is a path, and its name without identities. Objects that only look alike have no
-// id: two of them on one page are two.
-type place struct {
-	path, name string
-	lookAlike  bool
-}
-
-// list pages through a collection until a page is short. Objects that arrive in
-// mid-list shift the pages: what was seen is not given twice.
-func list[T any](ctx context.Context, s service, at place, o ListOptions, id func(T) string) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var none T
-		seen := map[string]int{} // on which page
-		given, stale := 0, 0
-		for skip, number := o.Skip, 1; ; number++ {
-			top := s.page
-			if o.Top > 0 {
-				top = min(top, o.Top-given)
-			}
-			page, err := read[T](ctx, s, at, o.query(skip, top))
-			if err != nil {
-				yield(none, err)
-				return
-			}
-			stale++
-			for _, item := range page {
-				if key := id(item); key != "" {
-					if on, known := seen[key]; known && (on != number || !at.lookAlike) {
-						continue
-					}
-					seen[key] = number
-				}
-				given, stale = given+1, 0
-				if !yield(item, nil) {
-					return
-				}
-			}
-			if len(page) < top || o.Top > 0 && given >= o.Top || stale == stalePages {
-				return
-			}
-			skip += len(page)
-		}
-	}
 }
 
 // segment escapes one part of a path.
@@ -225,4 +178,45 @@ func plain(raw []byte) bool {
 		return false
 	}
 	return !bytes.ContainsFunc(raw[1:len(raw)-1], func(r rune) bool { return r == '"' || r == '\\' || r < ' ' })
+}
+
+// optional is a value that a reply may not have: null, or not there at all.
+type optional[T any, P interface {
+	*T
+	json.Unmarshaler
+}] struct {
+	value *T
+	came  bool
+}
+
+// UnmarshalJSON reads one, or null.
+func (o *optional[T, P]) UnmarshalJSON(raw []byte) error {
+	o.came = true
+	if string(raw) == "null" {
+		return nil
+	}
+	o.value = new(T)
+	return P(o.value).UnmarshalJSON(raw)
+}
+
+// gaps are which of an object's fields that may be null did not come, a bit for each.
+type gaps uint16
+
+func missing(came ...bool) (out gaps) {
+	for i, c := range came {
+		if !c {
+			out |= 1 << i
+		}
+	}
+	return out
+}
+
+// of names them, in the order of missing.
+func (g gaps) of(names ...string) (out []string) {
+	for i, name := range names {
+		if g&(1<<i) != 0 {
+			out = append(out, name)
+		}
+	}
+	return out
 }

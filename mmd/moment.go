@@ -36,10 +36,10 @@ func (m *moment) UnmarshalJSON(b []byte) error {
 	return fmt.Errorf("%.40q is no RFC 3339 time", *raw)
 }
 
-// number is a whole number, also where it is written as a text.
-type number int
+// decimal is a number, also where it is written as a text.
+type decimal float64
 
-func (n *number) UnmarshalJSON(b []byte) error {
+func (d *decimal) UnmarshalJSON(b []byte) error {
 	raw := strings.Trim(string(b), `" `)
 	if raw == "null" || raw == "" {
 		return nil
@@ -48,6 +48,32 @@ func (n *number) UnmarshalJSON(b []byte) error {
 	if err != nil || math.IsNaN(f) || math.Abs(f) > 1<<53 { // what is no number at all compares with nothing
 		return fmt.Errorf("%.40s is no number", b)
 	}
-	*n = number(f)
+	*d = decimal(f)
+	return nil
+}
+
+// number is a whole number, in as many ways.
+type number int
+
+func (n *number) UnmarshalJSON(b []byte) error {
+	d := decimal(*n)
+	err := d.UnmarshalJSON(b)
+	*n = number(d)
+	return err
+}
+
+// flag is true or false, also where it is written as a text.
+type flag bool
+
+func (f *flag) UnmarshalJSON(b []byte) error {
+	switch strings.ToLower(strings.Trim(string(b), `" `)) {
+	case "true":
+		*f = true
+	case "false":
+		*f = false
+	case "null", "": // says nothing
+	default:
+		return fmt.Errorf("%.40s is neither true nor false", b)
+	}
 	return nil
 }

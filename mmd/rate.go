@@ -23,6 +23,8 @@ type conversation struct {
 	mu sync.Mutex
 	// notBefore is until when calls are refused here.
 	notBefore time.Time
+	// known is how far the lists of each collection reach.
+	known map[string]reach
 }
 
 // Do makes one call. It asks nothing while the service wants to be left alone, and

@@ -88,6 +88,20 @@ func TestAServiceThatWantsToBeLeftAloneIsLeftAloneByAllParts(t *testing.T) {
 	}
 }
 
+// dated writes each Retry-After as a date.
+type dated struct{ inner http.RoundTripper }
+
+func (d dated) RoundTrip(r *http.Request) (*http.Response, error) {
+	reply, err := d.inner.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if wait, err := time.ParseDuration(reply.Header.Get("Retry-After") + "s"); err == nil {
+		reply.Header.Set("Retry-After", time.Now().Add(wait).UTC().Format(http.TimeFormat))
+	}
+	return reply, nil
+}
+
 func TestAnAuthorityIsNotAskedAgainAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -99,6 +113,7 @@ func TestAnAuthorityIsNotAskedAgainAtOnce(t *testing.T) {
 		{"refused credentials", simulator.Rule{Kind: simulator.Answer, Status: 401, Body: `{"error":"invalid_client"}`}, time.Minute, 0},
 		{"429 for ten minutes", simulator.Rule{Kind: simulator.TooMany, RetryAfter: 600}, 10 * time.Minute, 10 * time.Minute},
 		{"503 for an hour", simulator.Rule{Kind: simulator.Error503, RetryAfter: 3600}, time.Hour, time.Hour},
+		{"503 until a date", simulator.Rule{Kind: simulator.Error503, RetryAfter: 3600}, time.Hour, time.Hour},
 		{"500", simulator.Rule{Kind: simulator.Error500}, 0, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -106,9 +121,13 @@ func TestAnAuthorityIsNotAskedAgainAtOnce(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				world := simulator.New(simulator.Config{})
 				world.Faults.Keep()
+				way := world.Transport()
+				if strings.Contains(tt.name, "date") {
+					way = dated{way}
+				}
 				tokens, err := mmd.NewApplicationTokens(mmd.Application{
 					Authority: &url.URL{Scheme: "https", Host: "login.test", Path: "/"}, Tenant: simulator.Tenant, ClientID: simulator.ClientID,
-					Secret: simulator.ClientSecret, Scopes: []string{"https://mmd.test/.default"}, HTTP: &http.Client{Transport: world.Transport()},
+					Secret: simulator.ClientSecret, Scopes: []string{"https://mmd.test/.default"}, HTTP: &http.Client{Transport: way},
 				}, time.Now)
 				if err != nil {
 					t.Fatal(err)

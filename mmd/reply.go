@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"bridge/rest"
 )
@@ -27,6 +28,19 @@ type reply[T any] struct {
 	// nil, an empty one neither; of one that is null the pointer is gone.
 	Value *[]T
 	Error json.RawMessage
+	// Next is where an OData server that cuts a page short has the others.
+	Next text `json:"@odata.nextLink"`
+}
+
+// next is the query of that; nil: there are no others. What else it names, a host above
+// all, is not followed.
+func (r reply[T]) next() url.Values {
+	_, query, _ := strings.Cut(string(r.Next), "?")
+	if r.Next == "" {
+		return nil
+	}
+	values, _ := url.ParseQuery(query) // what can be read of it
+	return values
 }
 
 func (r reply[T]) came() bool { return r.Value == nil || *r.Value != nil }
@@ -38,19 +52,20 @@ func (r reply[T]) items() []T {
 	return *r.Value
 }
 
-// read reads one page of a collection.
-func read[T any](ctx context.Context, s service, at place, q url.Values) ([]T, error) {
+// read reads one page of a collection, and how the next is asked for where the server
+// says that one follows.
+func read[T any](ctx context.Context, s service, at place, q url.Values) (items []T, next url.Values, err error) {
 	page := reply[T]{Value: new([]T)}
-	_, err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: at.path, Name: at.name, Query: q, Into: &page})
+	_, err = s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: at.path, Name: at.name, Query: q, Into: &page})
 	switch {
 	case err != nil:
-		return nil, err
-	case failed(page.Error):
-		return nil, unsure(at.name, partial(page.Error))
+		return nil, nil, err
+	case said(page.Error):
+		return nil, nil, unsure(at.name, partial(page.Error))
 	case !page.came():
-		return nil, unsure(at.name, errNoList)
+		return nil, nil, unsure(at.name, errNoList)
 	}
-	return page.items(), nil
+	return page.items(), page.next(), nil
 }
 
 // one reads an entity, or a collection of one: the document shows both. id gives what it
@@ -62,7 +77,7 @@ func one[T any](ctx context.Context, s service, path, name string, id func(T) st
 		return none, err
 	}
 	many := reply[T]{Value: new([]T)}
-	if err := json.Unmarshal(raw, &many); err == nil && failed(many.Error) {
+	if err := json.Unmarshal(raw, &many); err == nil && said(many.Error) {
 		return none, unsure(name, partial(many.Error))
 	} else if err == nil && len(many.items()) > 1 {
 		return none, unsure(name, fmt.Errorf("the reply shows %d objects where one was asked for", len(many.items())))
@@ -79,7 +94,7 @@ func one[T any](ctx context.Context, s service, path, name string, id func(T) st
 	return out, nil
 }
 
-func failed(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
+func said(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
 
 // partial is ErrPartial with what the server says of it, if that can be read.
 func partial(raw json.RawMessage) error {

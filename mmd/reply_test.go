@@ -29,7 +29,7 @@ func TestWhatAWholeReplyShows(t *testing.T) {
 		"rows, and an error behind them":    {`{"value":[{"id":"T1"}],"error":{"code":"500","message":"the store went away"}}`, "not complete: the store went away", "not complete: the store went away", 0},
 		"an error in a word":                {`{"value":[{"id":"T1"}],"error":"gone"}`, "not complete", "not complete", 0},
 		"an object, and an error behind it": {`{"id":"T1","error":{"code":"500","message":"the store went away"}}`, "not complete", "not complete", 0},
-		"a list in place of an object":      {`[{"id":"T1"}]`, "not JSON", "cannot unmarshal", 0},
+		"a list in place of an object":      {`[{"id":"T1"}]`, "another shape", "cannot unmarshal", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -50,6 +51,13 @@ type Ticket struct {
 
 	// severity is what the server says where that is no number.
 	severity string
+	missing  gaps
+}
+
+// Missing names the fields that may be null and are not even that: the reply does not
+// have them.
+func (t Ticket) Missing() []string {
+	return t.missing.of("usersOrDevicesImpacted", "businessImpact", "issueReproduced", "endUserSupportEngaged", "troubleshootingSteps", "reproSteps", "compromiseIndicator", "relatedAlerts")
 }
 
 // Contact is a CaseContact.
@@ -63,6 +71,16 @@ type Contact struct {
 	PreferredLanguageID string `json:"preferredLanguageId,omitempty"`
 }
 
+// contact is a Contact as servers write it.
+type contact struct{ ID, GivenName, Surname, Email, PhoneNumber, PreferredLanguageID text }
+
+func (c contact) read() Contact {
+	return Contact{
+		ID: string(c.ID), GivenName: string(c.GivenName), Surname: string(c.Surname), Email: string(c.Email), PhoneNumber: string(c.PhoneNumber),
+		PreferredLanguageID: string(c.PreferredLanguageID),
+	}
+}
+
 // UnmarshalJSON reads a ticket as the server writes it; words that it does not
 // know are kept as they are.
 func (t *Ticket) UnmarshalJSON(raw []byte) error {
@@ -72,16 +90,16 @@ func (t *Ticket) UnmarshalJSON(raw []byte) error {
 		Severity         text
 		CreatedDateTime  moment
 		ResolvedDateTime moment
-		Contact          *Contact
+		Contact          contact
 		Notes            []Note
 
-		UsersOrDevicesImpacted                 *number
-		IssueReproduced, EndUserSupportEngaged *bool
-		IsPartner                              bool
+		UsersOrDevicesImpacted                 optional[number, *number]
+		IssueReproduced, EndUserSupportEngaged optional[flag, *flag]
+		IsPartner                              flag
 		IssueFirstNoticed, NextActionTime      moment
 		Emails, Attachments                    []json.RawMessage
 
-		BusinessImpact, TroubleshootingSteps, ReproSteps, CompromiseIndicator, RelatedAlerts *text
+		BusinessImpact, TroubleshootingSteps, ReproSteps, CompromiseIndicator, RelatedAlerts optional[text, *text]
 	}
 	if err := json.Unmarshal(raw, &wire); err != nil {
 		return err
@@ -90,14 +108,12 @@ func (t *Ticket) UnmarshalJSON(raw []byte) error {
 		ID: string(wire.ID), Title: string(wire.Title), Description: string(wire.Description),
 		Type: strings.ReplaceAll(string(wire.Type), " ", ""), Category: strings.TrimSpace(string(wire.Category)),
 		Subcategory: strings.TrimSpace(string(wire.Subcategory)), State: string(wire.State),
-		NextActionOwner: string(wire.NextActionOwner), Created: wire.CreatedDateTime.Time, Resolved: wire.ResolvedDateTime.Time, Notes: wire.Notes,
-		UsersOrDevicesImpacted: (*int)(wire.UsersOrDevicesImpacted), BusinessImpact: (*string)(wire.BusinessImpact), IssueReproduced: wire.IssueReproduced,
-		EndUserSupportEngaged: wire.EndUserSupportEngaged, TroubleshootingSteps: (*string)(wire.TroubleshootingSteps), ReproSteps: (*string)(wire.ReproSteps),
-		IssueFirstNoticed: wire.IssueFirstNoticed.Time, IsPartner: wire.IsPartner, CompromiseIndicator: (*string)(wire.CompromiseIndicator),
-		RelatedAlerts: (*string)(wire.RelatedAlerts), NextActionTime: wire.NextActionTime.Time, Emails: wire.Emails, Attachments: wire.Attachments,
-	}
-	if wire.Contact != nil {
-		t.Contact = *wire.Contact
+		NextActionOwner: string(wire.NextActionOwner), Created: wire.CreatedDateTime.Time, Resolved: wire.ResolvedDateTime.Time, Contact: wire.Contact.read(), Notes: wire.Notes,
+		UsersOrDevicesImpacted: (*int)(wire.UsersOrDevicesImpacted.value), BusinessImpact: (*string)(wire.BusinessImpact.value), IssueReproduced: (*bool)(wire.IssueReproduced.value),
+		EndUserSupportEngaged: (*bool)(wire.EndUserSupportEngaged.value), TroubleshootingSteps: (*string)(wire.TroubleshootingSteps.value), ReproSteps: (*string)(wire.ReproSteps.value),
+		IssueFirstNoticed: wire.IssueFirstNoticed.Time, IsPartner: bool(wire.IsPartner), CompromiseIndicator: (*string)(wire.CompromiseIndicator.value),
+		RelatedAlerts: (*string)(wire.RelatedAlerts.value), NextActionTime: wire.NextActionTime.Time, Emails: wire.Emails, Attachments: wire.Attachments,
+		missing: missing(wire.UsersOrDevicesImpacted.came, wire.BusinessImpact.came, wire.IssueReproduced.came, wire.EndUserSupportEngaged.came, wire.TroubleshootingSteps.came, wire.ReproSteps.came, wire.CompromiseIndicator.came, wire.RelatedAlerts.came),
 	}
 	var severity number
 	if severity.UnmarshalJSON([]byte(wire.Severity)) != nil {
@@ -187,8 +203,23 @@ func (s *Tickets) Create(ctx context.Context, t NewTicket) (Ticket, error) {
 
 // Notes reads the notes of a ticket: see "Get ticket notes".
 func (s *Tickets) Notes(ctx context.Context, id string) ([]Note, error) {
-	notes, err := read[Note](ctx, s.service, place{path: ticketPath(id) + "/notes", name: "tickets('ID')/notes"}, nil)
-	return notes, notesError(err)
+	at := place{path: ticketPath(id) + "/notes", name: "tickets('ID')/notes"}
+	var notes []Note
+	asked := map[string]bool{}
+	for q := (url.Values{}); ; { // the document has no $skip here: the server says how it goes on
+		page, next, err := read[Note](ctx, s.service, at, q)
+		if err != nil {
+			return nil, notesError(err)
+		}
+		notes = append(notes, page...)
+		if next == nil {
+			return notes, nil
+		}
+		if asked[q.Encode()] = true; asked[next.Encode()] {
+			return nil, unsure(at.name, ErrRepeats)
+		}
+		q = next
+	}
 }
 
 // AddNote adds a note: see "Add notes to ticket". It answers 204 and says nothing

@@ -71,7 +71,7 @@ func (t *ApplicationTokens) acquire(ctx context.Context) (string, time.Time, err
 	}
 	result, err := t.client.AcquireTokenByCredential(ctx, t.app.Scopes)
 	if err != nil {
-		return "", time.Time{}, signInError(t.app.Authority.Host, t.app.Secret, err)
+		return "", time.Time{}, signInError(t.now(), t.app.Authority.Host, t.app.Secret, err)
 	}
 	return result.AccessToken, result.ExpiresOn, nil
 }

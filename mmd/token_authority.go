@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -26,9 +25,6 @@ const (
 	// maxSaid is how much of an authority's words an error repeats.
 	maxSaid = 400
 )
-
-// maxWait is a century in seconds: a longer wait is none that a clock counts.
-const maxWait = 100 * 365 * 24 * 60 * 60
 
 // busy is an authority that wants to be left alone for a while.
 type busy struct {
@@ -78,7 +74,7 @@ func microsofts(host string) bool {
 // signInError tells credentials that are refused from an authority that is away. MSAL
 // quotes whole answers in its errors, tokens included: of those, it keeps the
 // authority's own words for what is wrong, and nothing else.
-func signInError(host, secret string, err error) error {
+func signInError(now time.Time, host, secret string, err error) error {
 	if call, ok := errors.AsType[msal.CallErr](err); ok && call.Resp != nil {
 		status := call.Resp.StatusCode
 		said, refused := refusal(call.Resp)
@@ -87,8 +83,8 @@ func signInError(host, secret string, err error) error {
 			return fmt.Errorf("sign in at %s: %w (%d)%s", host, ErrSignIn, status, said)
 		}
 		away := fmt.Errorf("sign in at %s: the authority answers %d%s", host, status, said)
-		if seconds, err := strconv.ParseInt(call.Resp.Header.Get("Retry-After"), 10, 64); err == nil && seconds > 0 {
-			return &busy{away, time.Duration(min(seconds, maxWait)) * time.Second}
+		if wait := rest.Wait(call.Resp.Header, now); wait > 0 {
+			return &busy{away, wait}
 		}
 		return away
 	}

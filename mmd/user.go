@@ -72,7 +72,7 @@ func (t *UserTokens) silently(ctx context.Context) (string, time.Time, error) {
 	case err.Error() == "no token found": // MSAL has no type for it
 		return "", time.Time{}, fmt.Errorf("%w: there is nothing to refresh with: bridge login", ErrSignIn)
 	}
-	if err = signInError(t.user.Authority.Host, "", err); errors.Is(err, ErrSignIn) {
+	if err = signInError(t.now(), t.user.Authority.Host, "", err); errors.Is(err, ErrSignIn) {
 		err = fmt.Errorf("%w: bridge login signs in again", err)
 	}
 	return "", time.Time{}, err
@@ -87,7 +87,8 @@ func SignInOnDevice(ctx context.Context, user UserContext, show func(message str
 	}
 	code, err := client.AcquireTokenByDeviceCode(ctx, user.Scopes)
 	if err != nil {
-		return "", signInError(user.Authority.Host, "", err)
+		// No clock: nobody but the person waits.
+		return "", signInError(time.Time{}, user.Authority.Host, "", err)
 	}
 	show(code.Result.Message)
 	return user.signedIn(ctx, client, code.AuthenticationResult)
@@ -111,7 +112,7 @@ func SignInInBrowser(ctx context.Context, user UserContext, open func(address st
 func (u UserContext) signedIn(ctx context.Context, client public.Client, wait func(context.Context) (public.AuthResult, error)) (string, error) {
 	result, err := wait(ctx)
 	if err != nil {
-		return "", signInError(u.Authority.Host, "", err)
+		return "", signInError(time.Time{}, u.Authority.Host, "", err)
 	}
 	accounts, err := client.Accounts(ctx)
 	if err != nil {

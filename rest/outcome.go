@@ -203,9 +203,9 @@ func backoff(least, most time.Duration, n int, reply *http.Response) time.Durati
 	return jitter(min(most, least<<min(n, 10)))
 }
 
-// retryAfter reads the header in both of its forms (RFC 9110, 10.2.3), and
-// ServiceNow's X-RateLimit-Reset beside it.
-func retryAfter(h http.Header, now time.Time) time.Duration {
+// Wait reads Retry-After in both of its forms (RFC 9110, 10.2.3), and ServiceNow's
+// X-RateLimit-Reset beside it.
+func Wait(h http.Header, now time.Time) time.Duration {
 	raw := h.Get("Retry-After")
 	if wait, ok := seconds(raw); ok {
 		return wait
@@ -253,7 +253,10 @@ func decode(r Request, out Response) error {
 	case !isJSON(out.Header):
 		return fmt.Errorf("%d with %s instead of JSON: a sign-in, maintenance or hibernation page?", out.Status, contentType(out.Header))
 	}
-	if err := json.Unmarshal(out.Body, r.Into); err != nil {
+	err := json.Unmarshal(out.Body, r.Into)
+	if err != nil && json.Valid(out.Body) {
+		return fmt.Errorf("the reply is JSON of another shape: %w", err)
+	} else if err != nil {
 		return &truncated{err}
 	}
 	return nil

@@ -172,6 +172,9 @@ func (c *Client) read(r Request, track *tracker, reply *resty.Response, err erro
 		}
 		if reply != nil && reply.RawResponse != nil {
 			e.Status = reply.StatusCode()
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				e.Err = fmt.Errorf("the reply is cut off: %w", e.Err)
+			}
 		}
 		return Response{}, e
 	}
@@ -195,7 +198,7 @@ func (c *Client) read(r Request, track *tracker, reply *resty.Response, err erro
 // explain fills in what the server says of its refusal.
 func (c *Client) explain(e *Error, out Response) {
 	e.Outcome = outcomeOf(out.Status)
-	e.RetryAfter = retryAfter(out.Header, c.cfg.Now())
+	e.RetryAfter = Wait(out.Header, c.cfg.Now())
 	body := out.Body[:min(len(out.Body), maxError)]
 	if c.cfg.Explain != nil && isJSON(out.Header) {
 		e.Code, e.Message = c.cfg.Explain(body)

@@ -5,31 +5,27 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"bridge/simulator/authority"
-	"bridge/simulator/itsm"
 	"bridge/simulator/mmd"
 )
 
-// manual is what GET /_sim/ answers, with the kinds of fault behind it.
+// manual is what GET /_sim/ answers, with the kinds of fault and the switches behind it.
 const manual = `What people do, and what goes wrong. All bodies are JSON.
 
 GET, POST, DELETE  /_sim/faults            scripted faults: list, add one, end all
 PUT                /_sim/faults/random     {"chance": 0.1, "kinds": ["lost after"]}
 GET                /_sim/log?after=N       requests, from the Nth on; kept since the first call
-GET, PATCH         /_sim/switches          {"itsm": {…}, "mmd": {…}, "authority": {…}}
+GET, PATCH         /_sim/switches          {"itsm": {…}, "mmd": {…}, "authority": {…}, "sessions": true}
 POST               /_sim/itsm/insert       {"table", "fields"}
 POST               /_sim/itsm/set          {"table", "number", "fields"}
 POST               /_sim/itsm/comment      {"table", "number", "by", "text"}, work_note alike
 POST               /_sim/itsm/decide       {"table", "number", "by", "state"}: by is a sys_id
 POST               /_sim/itsm/delete       {"table", "number"}
+POST               /_sim/itsm/revoke       {}
 POST               /_sim/mmd/note          {"ticket", "by", "text"}
 POST               /_sim/mmd/state         {"ticket", "state"}
 POST               /_sim/mmd/close         {"elevation"}
@@ -37,12 +33,15 @@ POST               /_sim/mmd/device        {"name", "by", "upn"}
 POST               /_sim/authority/approve {"code", "upn"}
 POST               /_sim/authority/revoke  {}
 
-"sys_id" stands for "number" where a record has none. A fault:
+"sys_id" stands for "number" where a record has none. A fault, in words or as JSON:
 
+  the third POST tickets is lost after
+  every 10th GET table/incident is 500 before
+  each PATCH table/incident/* is slow for 2s
   {"side": "mmd", "method": "POST", "path": "tickets$", "kind": "lost after", "nth": 3, "times": 1}
 
 side is itsm, mmd or authority, path a part of a path, or its end with a $; every, probability,
-delay ("2s"), retry_after (seconds), status and body go with it. Kinds: `
+delay ("2s"), retry_after (seconds), status and body go with it. `
 
 // administration is what a listening world offers under /_sim/: faults, switches, the
 // log, and what people do on both sides. The manual is what it says of itself.
@@ -50,7 +49,7 @@ func (w *World) administration() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /_sim/{$}", func(out http.ResponseWriter, _ *http.Request) {
 		out.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		io.WriteString(out, manual+kinds()+".\n") //nolint:errcheck,gosec // the client has gone
+		io.WriteString(out, manual+"Kinds: "+kinds()+".\n\nSwitches:\n\n  "+strings.Join(Switches(), "\n  ")+"\n") //nolint:errcheck,gosec // the client has gone
 	})
 	mux.HandleFunc("GET /_sim/switches", func(out http.ResponseWriter, _ *http.Request) { tell(out, w.switched()) })
 	mux.HandleFunc("GET /_sim/faults", func(out http.ResponseWriter, _ *http.Request) { tell(out, w.Faults.Rules()) })
@@ -111,10 +110,24 @@ func known(out http.ResponseWriter, given ...Kind) bool {
 	return true
 }
 
-// script adds a fault whose kind there is.
+// script adds a fault whose kind there is: JSON, or a sentence.
 func (w *World) script(out http.ResponseWriter, r *http.Request) {
+	raw, err := io.ReadAll(http.MaxBytesReader(out, r.Body, 1<<20))
+	if err != nil {
+		http.Error(out, err.Error(), http.StatusBadRequest)
+		return
+	}
 	var rule Rule
-	if !hear(out, r, &rule) || !known(out, rule.Kind) {
+	if text := strings.TrimSpace(string(raw)); strings.HasPrefix(text, "{") {
+		err = decode(raw, &rule)
+	} else {
+		rule, err = Scripted(text)
+	}
+	if err != nil {
+		http.Error(out, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if !known(out, rule.Kind) {
 		return
 	}
 	if !slices.Contains([]string{"", SideITSM, SideMMD, SideAuthority}, rule.Side) {
@@ -123,46 +136,6 @@ func (w *World) script(out http.ResponseWriter, r *http.Request) {
 	}
 	w.Faults.Add(rule)
 	tell(out, "added")
-}
-
-// switches are those of all three; what is not there stays as it is.
-type switches struct {
-	ITSM      *itsm.Switches      `json:"itsm"`
-	MMD       *mmd.Switches       `json:"mmd"`
-	Authority *authority.Switches `json:"authority"`
-}
-
-// switched gives a copy of how they stand.
-func (w *World) switched() switches {
-	var desk itsm.Switches
-	var vendor mmd.Switches
-	var gate authority.Switches
-	w.ITSM.Switch(func(s *itsm.Switches) {
-		desk = *s
-		desk.HiddenFields, desk.ReadOnly, desk.Mandatory = maps.Clone(s.HiddenFields), maps.Clone(s.ReadOnly), maps.Clone(s.Mandatory)
-		desk.HiddenRows, desk.Aborts = maps.Clone(s.HiddenRows), maps.Clone(s.Aborts)
-	})
-	w.MMD.Switch(func(s *mmd.Switches) { vendor = *s })
-	w.Authority.Switch(func(s *authority.Switches) { gate = *s })
-	return switches{&desk, &vendor, &gate}
-}
-
-// switches sets what the body names.
-func (w *World) switches(out http.ResponseWriter, r *http.Request) {
-	now := w.switched()
-	if !hear(out, r, &now) {
-		return
-	}
-	if now.ITSM != nil {
-		w.ITSM.Switch(func(s *itsm.Switches) { *s = *now.ITSM })
-	}
-	if now.MMD != nil {
-		w.MMD.Switch(func(s *mmd.Switches) { *s = *now.MMD })
-	}
-	if now.Authority != nil {
-		w.Authority.Switch(func(s *authority.Switches) { *s = *now.Authority })
-	}
-	tell(out, "switched")
 }
 
 // act is what a person does.
@@ -200,6 +173,8 @@ func (w *World) act(what string, in act) (any, error) {
 		w.ITSM.Decide(in.Table, in.SysID, in.By, in.State)
 	case "itsm/delete":
 		w.ITSM.Delete(in.Table, in.SysID)
+	case "itsm/revoke":
+		w.ITSM.EndTokens()
 	case "mmd/note":
 		w.MMD.AddNote(in.Ticket, in.By, in.Text)
 	case "mmd/state":
@@ -249,9 +224,7 @@ func (w *World) there(what string, in *act) error {
 func hear(out http.ResponseWriter, r *http.Request, into any) bool {
 	raw, err := io.ReadAll(http.MaxBytesReader(out, r.Body, 1<<20))
 	if err == nil {
-		d := json.NewDecoder(bytes.NewReader(spans(raw)))
-		d.DisallowUnknownFields()
-		err = d.Decode(into)
+		err = decode(raw, into)
 	}
 	if err != nil {
 		http.Error(out, err.Error(), http.StatusBadRequest)
@@ -259,19 +232,10 @@ func hear(out http.ResponseWriter, r *http.Request, into any) bool {
 	return err == nil
 }
 
-// span is a time that is written as people write it: "2s", "10m".
-var span = regexp.MustCompile(`("(?:delay|lag|life|commit_lag|token_life)"\s*:\s*)"([^"]*)"`)
-
-// spans writes such times as the numbers that JSON has for them.
-func spans(raw []byte) []byte {
-	return span.ReplaceAllFunc(raw, func(found []byte) []byte {
-		part := span.FindSubmatch(found)
-		took, err := time.ParseDuration(string(part[2]))
-		if err != nil {
-			return found
-		}
-		return strconv.AppendInt(bytes.Clone(part[1]), int64(took), 10)
-	})
+func decode(raw []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(spans(raw)))
+	d.DisallowUnknownFields()
+	return d.Decode(into)
 }
 
 func tell(out http.ResponseWriter, v any) {

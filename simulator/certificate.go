@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -39,12 +40,17 @@ func newIssuer(now time.Time) (issuer, error) {
 	return issuer{certificate, key}, err
 }
 
-// issue makes a certificate for this machine, as a server and as a client.
+// issue makes a certificate for this machine, as a server and as a client, on a key of
+// its own.
 func (i issuer) issue(name string, now time.Time) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
+	return i.issueOn(key, name, now)
+}
+
+func (i issuer) issueOn(key crypto.Signer, name string, now time.Time) (tls.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
 		return tls.Certificate{}, err
@@ -54,7 +60,7 @@ func (i issuer) issue(name string, now time.Time) (tls.Certificate, error) {
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		BasicConstraintsValid: true, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, i.certificate, &key.PublicKey, i.key)
+	der, err := x509.CreateCertificate(rand.Reader, template, i.certificate, key.Public(), i.key)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 

@@ -2,6 +2,8 @@ package simulator
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -67,6 +69,29 @@ func (r *Running) ClientCertificate(name string) (certificate, key []byte, err e
 	return encoded(c)
 }
 
+// WriteClient writes client.pem into a folder: a certificate and its key that the desk
+// accepts, and with which the application may sign in at the authority.
+func (r *Running) WriteClient(dir string) error {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return err
+	}
+	c, err := r.issuer.issueOn(key, "bridge", r.world.Config.Now())
+	if err != nil {
+		return fmt.Errorf("make a client certificate: %w", err)
+	}
+	own, err := x509.ParseCertificate(c.Certificate[0])
+	if err != nil {
+		return err
+	}
+	r.world.Authority.Trust(own)
+	certificate, private, err := encoded(c)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "client.pem"), append(certificate, private...), 0o600)
+}
+
 // ServeHTTP answers over a socket: a fault that breaks the connection breaks it. The
 // administration of the world itself is under /_sim/.
 func (w *World) ServeHTTP(out http.ResponseWriter, r *http.Request) {
@@ -111,14 +136,19 @@ func reset(out http.ResponseWriter) {
 	c.Close() //nolint:errcheck,gosec // it is to end
 }
 
-// WriteConfig writes ca.pem, the secrets and a ready bridge.yaml into a folder.
+// WriteConfig writes ca.pem, the secrets and a ready bridge.yaml into a folder. It names
+// the other ways to sign in, those with a certificate for after WriteClient.
 func (r *Running) WriteConfig(dir, mappings string) (string, error) {
 	cfg := r.world.Config
 	text := fmt.Sprintf(`# Made by bridge sim: both sides and the authority are simulated.
 itsm:
   url: %[1]s
   auth: { type: basic, username: %[2]s, password_file: itsm.secret }
+  # or: auth: { type: oauth_password, client_id: %[6]s, client_secret_file: itsm-client.secret, username: %[2]s, password_file: itsm.secret }
+  # or: auth: { type: oauth_client_credentials, client_id: %[6]s, client_secret_file: itsm-client.secret }
+  # or: auth: { type: api_key, key_file: itsm-key.secret }
   tls: { ca_file: ca.pem }
+  # or: tls: { ca_file: ca.pem, client_cert_file: client.pem, client_key_file: client.pem }
 mmd:
   url: %[1]s/support/odata/v1/
   tenant_id: %[3]s
@@ -127,13 +157,18 @@ mmd:
     authority: %[1]s/
     client_id: %[4]s
     client_secret_file: mmd.secret
+    # or: type: client_certificate, certificate_file: client.pem
+    # or: type: user, token_cache_file: tokens, token_cache_key_file: tokens.secret; then bridge login
   tls: { ca_file: ca.pem }
 store: sqlite:bridge.db
 mappings: %[5]s
 poll: { interval: 5s, notes_max_interval: 15s }
-`, r.URL, cfg.Username, cfg.Tenant, cfg.ClientID, mappings)
+`, r.URL, cfg.Username, cfg.Tenant, cfg.ClientID, mappings, cfg.DeskClientID)
 	var errs []error
-	for name, content := range map[string]string{"bridge.yaml": text, "ca.pem": string(r.CA), "itsm.secret": cfg.Password + "\n", "mmd.secret": cfg.ClientSecret + "\n"} {
+	for name, content := range map[string]string{
+		"bridge.yaml": text, "ca.pem": string(r.CA), "itsm.secret": cfg.Password + "\n", "mmd.secret": cfg.ClientSecret + "\n",
+		"itsm-client.secret": cfg.DeskSecret + "\n", "itsm-key.secret": cfg.Key + "\n", "tokens.secret": "simulated-token-cache-key\n",
+	} {
 		errs = append(errs, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
 	return filepath.Join(dir, "bridge.yaml"), errors.Join(errs...)

@@ -125,6 +125,8 @@ func TestAWorldIsAdministered(t *testing.T) {
 	for _, step := range []struct{ method, path, body, want string }{
 		{"POST", "faults", `{"side":"itsm","path":"sc_task","kind":"500 before","times":-1}`, `"added"`},
 		{"GET", "faults", ``, `"kind":"500 before"`},
+		{"POST", "faults", `the third POST nowhere is lost after`, `"added"`},
+		{"POST", "faults", `lose it`, `no fault in words`},
 		{"POST", "faults", `{"kind":"nonsense"}`, "not one of those"},
 		{"PUT", "faults/random", `{"chance":1,"kinds":["nonsense"]}`, "not one of those"},
 		{"PATCH", "switches", `{"itsm":{"hidden_rows":{"INC9":true},"aborts":{"incident.state":"Lock rule"}}}`, `"switched"`},
@@ -141,6 +143,10 @@ func TestAWorldIsAdministered(t *testing.T) {
 		{"GET", "switches", ``, `"rate_per_hour":1000`},
 		{"PATCH", "switches", `{"mmd":{"lagg":1}}`, `unknown field "lagg"`},
 		{"PATCH", "switches", `{"mmd":{"lag":0}}`, `"switched"`},
+		{"PATCH", "switches", `{"itsm":{"journals":"vanish"}}`, `"vanish" is no value of it: itsm.journals=empty|refuse, or empty`},
+		{"PATCH", "switches", `{"sessions":true}`, `"switched"`},
+		{"GET", "switches", ``, `"sessions":true`},
+		{"GET", "", ``, "itsm.unknown_field=no_rows|refuse"},
 		{"POST", "faults", `{"side":"desk","kind":"429"}`, `the side "desk" is not one of those`},
 		{"POST", "faults", `{"side":"mmd","path":"nowhere","kind":"slow","delay":"1500ms"}`, `"added"`},
 		{"GET", "faults", ``, `"delay":1500000000`},
@@ -162,6 +168,7 @@ func TestAWorldIsAdministered(t *testing.T) {
 		{"POST", "mmd/close", `{"elevation":"none"}`, "there is no elevation request none"},
 		{"POST", "authority/approve", `{"code":"x"}`, `"approved":false`},
 		{"POST", "authority/revoke", `{}`, `"done"`},
+		{"POST", "itsm/revoke", `{}`, `"done"`},
 		{"POST", "mmd/nonsense", `{}`, "there is no nonsense that mmd does"},
 	} {
 		if got := sim(step.method, step.path, step.body); !strings.Contains(got.Body, step.want) {

@@ -49,7 +49,7 @@ type World struct {
 	Authority *authority.Server
 	Faults    *Faults
 
-	sessions *sessions
+	sessions sessions
 	admin    http.Handler
 }
 
@@ -72,9 +72,7 @@ func New(cfg Config) *World {
 		Username: cfg.Username, Password: cfg.Password, ClientID: cfg.DeskClientID, ClientSecret: cfg.DeskSecret, Key: cfg.Key, Now: cfg.Now,
 	})
 	w.MMD = mmd.New(mmd.Config{Tenant: cfg.Tenant, Who: w.sender, Now: cfg.Now})
-	if cfg.Sessions {
-		w.sessions = &sessions{busy: map[string]chan struct{}{}}
-	}
+	w.sessions.apart(cfg.Sessions)
 	w.admin = w.administration()
 	return w
 }

@@ -138,30 +138,59 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// sessions let the requests of one session through one by one. nil lets all through.
+// sessions let the requests of one session through one by one, once they are told apart.
 type sessions struct {
-	mu   sync.Mutex
+	mu sync.Mutex
+	// busy is nil while all are let through.
 	busy map[string]chan struct{}
 }
 
-// enter waits for its turn; a request without a cookie is a session of its own.
-func (s *sessions) enter(ctx context.Context, r *http.Request) (leave func(), err error) {
-	leave = func() {}
-	cookies := r.CookiesNamed("JSESSIONID")
-	if s == nil || len(cookies) == 0 {
-		return leave, nil
-	}
+// apart says whether they are told apart from now on.
+func (s *sessions) apart(are bool) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !are:
+		s.busy = nil
+	case s.busy == nil:
+		s.busy = map[string]chan struct{}{}
+	}
+}
+
+// are says whether they are told apart.
+func (s *sessions) are() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.busy != nil
+}
+
+// turn is what a request waits for; nil: nothing. One without a cookie is a session of
+// its own.
+func (s *sessions) turn(r *http.Request) chan struct{} {
+	cookies := r.CookiesNamed("JSESSIONID")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy == nil || len(cookies) == 0 {
+		return nil
+	}
 	turn := s.busy[cookies[0].Value]
 	if turn == nil {
 		turn = make(chan struct{}, 1)
 		s.busy[cookies[0].Value] = turn
 	}
-	s.mu.Unlock()
+	return turn
+}
+
+// enter waits for a request's turn.
+func (s *sessions) enter(ctx context.Context, r *http.Request) (leave func(), err error) {
+	turn := s.turn(r)
+	if turn == nil {
+		return func() {}, nil
+	}
 	select {
 	case turn <- struct{}{}:
 		return func() { <-turn }, nil
 	case <-ctx.Done():
-		return leave, ctx.Err()
+		return func() {}, ctx.Err()
 	}
 }

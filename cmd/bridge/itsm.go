@@ -97,7 +97,7 @@ func newGet(a *app) *cobra.Command {
 				return err
 			}
 			q.note(row)
-			q.doubt(a, args[0])
+			q.doubt(a, args[0], true)
 			return a.showOne(q.form, recordObject(row, q, shown(row, q.wanted(itsmDetails()))))
 		},
 	}
@@ -149,11 +149,36 @@ func (q *asking) lacking(fields []string) []string {
 	return slices.DeleteFunc(slices.Clone(fields), func(f string) bool { return q.come[f] })
 }
 
+// sample notes one record with the fields of the query: of those that it found, or of
+// all. One shows which fields the desk does not know.
+func (b *bridge) sample(ctx context.Context, q *asking, table string, found bool) {
+	ask := itsm.Ask{Table: table, Fields: itsm.Encoded(q.query).Fields(), Page: 1}
+	if found {
+		ask.Query = q.query
+	}
+	if len(ask.Fields) == 0 {
+		return
+	}
+	for row, err := range b.desk.Changes(ctx, ask, time.Time{}) {
+		if err == nil {
+			q.note(row)
+		}
+		return
+	}
+}
+
 // doubt says what the desk left out in silence: conditions and fields that it does not
 // know.
-func (q *asking) doubt(a *app, table string) {
-	if dropped := q.lacking(itsm.Encoded(q.query).Fields()); len(dropped) > 0 {
-		a.tell("%s has no field %s, or this user may not read it: the desk left that condition out, and finds more than was asked for\n", table, strings.Join(dropped, ", "))
+func (q *asking) doubt(a *app, table string, found bool) {
+	does := "the desk left that condition out, and finds more than was asked for"
+	if !found {
+		does = "the desk finds nothing for that"
+	}
+	if unknown := q.lacking(itsm.Encoded(q.query).Fields()); len(unknown) > 0 {
+		a.tell("%s has no field %s, or this user may not read it: %s\n", table, strings.Join(unknown, ", "), does)
+	}
+	if !found {
+		return // nothing shows which of the fields there are
 	}
 	if none := q.lacking(q.fields); len(none) > 0 && !slices.Equal(q.fields, []string{everyField}) {
 		a.tell("%s has no field %s, or this user may not read it\n", table, strings.Join(none, ", "))
@@ -276,7 +301,11 @@ func newList(a *app) *cobra.Command {
 				unused: func(name string) bool { return len(q.fields) == 0 && len(q.lacking([]string{name})) > 0 },
 			}, q.heed(b.desk.Changes(cmd.Context(), ask, time.Time{})), q.limit), "")
 			if err == nil {
-				q.doubt(a, args[0])
+				found := q.rows > 0
+				if !found {
+					b.sample(cmd.Context(), &q, args[0], false)
+				}
+				q.doubt(a, args[0], found)
 			}
 			return err
 		},
@@ -359,15 +388,8 @@ func newCount(a *app) *cobra.Command {
 			if err != nil {
 				return b.blame(err, "")
 			}
-			if q.query != "" && n > 0 {
-				ask := itsm.Ask{Table: args[0], Query: q.query, Fields: itsm.Encoded(q.query).Fields(), Page: 1}
-				for row, err := range b.desk.Changes(cmd.Context(), ask, time.Time{}) {
-					if err == nil {
-						q.note(row)
-					}
-					break // one record shows which conditions were left out
-				}
-				q.doubt(a, args[0])
+			if b.sample(cmd.Context(), &q, args[0], n > 0); q.query != "" {
+				q.doubt(a, args[0], n > 0)
 			}
 			if q.form == formTable {
 				a.say("%d\n", n)

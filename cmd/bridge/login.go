@@ -16,7 +16,7 @@ import (
 // newLogin signs a person in at the vendor's authority.
 func newLogin(a *app) *cobra.Command {
 	var device, browser bool
-	var hint string
+	var hint, form string
 	cmd := &cobra.Command{
 		Use: "login", Short: "Sign in as a user, for mmd.auth.type user", Args: cobra.NoArgs,
 		Long: "Signs a person in and keeps what is needed to act for them in mmd.auth.token_cache_file, encrypted with\n" +
@@ -24,6 +24,9 @@ func newLogin(a *app) *cobra.Command {
 			"opens a browser here ($BROWSER, or the desktop's own) and listens on the loopback address for its answer.",
 		Example: "  bridge login\n  bridge login --browser --user ada@acme.example",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := formKnown(form); err != nil {
+				return err
+			}
 			cfg, err := config.Load(a.configPath, a.env)
 			if err != nil {
 				return err
@@ -35,13 +38,16 @@ func newLogin(a *app) *cobra.Command {
 			if err != nil {
 				return &failure{code: exitUnable, err: errors.New(tame(err.Error(), " "))}
 			}
-			a.say("signed in as %s; kept in %s\n", oneLine(who), cfg.MMD.Auth.TokenCacheFile)
+			if form == formTable {
+				a.say("signed in as %s; kept in %s\n", oneLine(who), cfg.MMD.Auth.TokenCacheFile)
+			}
 			if hint != "" && !strings.EqualFold(who, hint) {
 				a.tell("this is not %s: bridge login again to change it\n", oneLine(hint))
 			}
-			return nil
+			return a.showWritten(form, object{{"user", who}, {"tokenCacheFile", cfg.MMD.Auth.TokenCacheFile}})
 		},
 	}
+	formFlag(cmd, &form)
 	cmd.Flags().BoolVar(&device, "device", false, "by a code that is entered on any other device")
 	cmd.Flags().BoolVar(&browser, "browser", false, "in a browser on this machine")
 	cmd.Flags().StringVar(&hint, "user", "", "who is expected to sign in; the browser's form is filled in with it")

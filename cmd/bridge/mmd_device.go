@@ -63,7 +63,7 @@ func deviceRow(d mmd.Device) []string {
 }
 
 func deviceObject(d mmd.Device) object {
-	return object{
+	return came(d.Missing(), object{
 		{"name", d.Name},
 		{"intuneId", optional(d.IntuneID)},
 		{"manufacturer", d.Manufacturer},
@@ -89,7 +89,7 @@ func deviceObject(d mmd.Device) object {
 		{"profileAssignmentStatus", d.ProfileAssignmentStatus},
 		{"groups", objects(d.Groups, groupObject)},
 		{"configurations", objects(d.Configurations, configurationObject)},
-	}
+	})
 }
 
 func groupObject(g mmd.Group) object {

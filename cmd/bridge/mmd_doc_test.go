@@ -55,12 +55,12 @@ func methods() []method {
 			"Get access to API with user context", "POST /{tenant}/oauth2/v2.0/token (refresh_token)", "NewUserTokens", "",
 			[]string{"mmd.TestAUserSignsInOnceAndIsRefreshedFromThenOn", "mmd.TestATokenCacheThatCannotBeUsedIsLeftAsItIs", "main.TestAPersonSignsInAndTheBridgeRunsForThem"},
 		},
-		{"List devices", "GET tenants/{tenantId}/devices", "Devices.List", "mmd devices", []string{examples, "mmd.TestListPages", moved, forms, names}},
+		{"List devices", "GET tenants/{tenantId}/devices", "Devices.List", "mmd devices", []string{examples, "mmd.TestListPages", "mmd.TestAListOfDevicesOrUsersWithoutEndIsAnError", moved, forms, names}},
 		{"Get device by device name", "GET tenants/{tenantId}/devices/{deviceName}", "Devices.Get", "mmd devices", []string{examples, forms, names, absent}},
 		{"List users", "GET tenants/{tenantId}/users", "Users.List", "mmd users", []string{examples, moved, forms, names}},
 		{"Get user by userUpn", "GET tenants/{tenantId}/users/{userUpn}", "Users.Get", "mmd users", []string{examples, forms, names, absent}},
 		{"Create ticket", "POST tickets", "Tickets.Create", "mmd create-ticket", []string{examples, answers, lost, arrives}},
-		{"List tickets", "GET tickets", "Tickets.List", "mmd tickets", []string{examples, "mmd.TestListPages", "mmd.TestFilterQuotesAndEscapes", forms, names, "main.TestAListSaysThatThereIsMore"}},
+		{"List tickets", "GET tickets", "Tickets.List", "mmd tickets", []string{examples, "mmd.TestListPages", "mmd.TestAServerThatGivesFewerThanItIsAskedForCutsNothing", "mmd.TestFilterQuotesAndEscapes", forms, names, "main.TestAListSaysThatThereIsMore"}},
 		{"Get ticket by ID", "GET tickets('{id}')", "Tickets.Get", "mmd tickets", []string{examples, "mmd.TestAnIdWithAQuoteIsEscaped", forms, names, absent}},
 		{"Get ticket notes", "GET tickets('{id}')/notes", "Tickets.Notes", "mmd notes", []string{examples, "mmd.TestNotesThatAreNotOfferedAreToldApart", forms, names, absent}},
 		{"Add notes to ticket", "POST tickets('{id}')/addNote", "Tickets.AddNote", "mmd add-note", []string{examples, "mmd.TestANoteIsDoneWith204AndNothingElse", lost, arrives}},
@@ -226,7 +226,8 @@ func TestEachCommandAsksWhatTheTableSays(t *testing.T) {
 				asked = append(asked, q.Method+" "+places.Replace(q.Path))
 			}
 		}
-		if diff := cmp.Diff([]string{m.request}, asked); diff != "" {
+		// A list asks again where its first page may not be all.
+		if diff := cmp.Diff([]string{m.request}, slices.Compact(asked)); diff != "" {
 			t.Errorf("%s (-table +asked):\n%s", m.section, diff)
 		}
 	}

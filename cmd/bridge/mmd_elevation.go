@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -165,14 +164,14 @@ func newCreateElevation(a *app) *cobra.Command {
 }
 
 func newCloseElevation(a *app) *cobra.Command {
-	var file string
+	var form, file string
 	cmd := &cobra.Command{
 		Use: "close-elevation ID [ACTIONS|-]", Short: "Close an elevation request", Args: cobra.RangeArgs(1, 2),
 		Long: "Closes an elevation request (Close elevation request) and says what was done with it: as an argument,\n" +
 			"- for stdin, or as ActionsTaken in a JSON or YAML file. One that was closed already is fine.",
 		Example: "  bridge mmd close-elevation 00000000-0000-4000-8000-000000000002 \"Driver installed.\"",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			b, err := a.byHand(cmd, args, formTable, nil)
+			b, err := a.byHand(cmd, args, form, nil)
 			if err != nil {
 				return err
 			}
@@ -194,14 +193,18 @@ func newCloseElevation(a *app) *cobra.Command {
 			err = b.vendor.Elevations.Close(cmd.Context(), args[0], taken.ActionsTaken)
 			if errors.Is(err, mmd.ErrAlreadyClosed) {
 				a.tell("elevation request %s was closed already\n", args[0])
-				return nil
+				return a.showWritten(form, object{{"id", args[0]}, {"closedAlready", true}})
 			}
 			if b.gone(err) {
 				return b.blame(err, "elevation request "+args[0])
 			}
-			return a.wrote(b, err, "closed elevation request "+args[0], fmt.Sprintf("bridge mmd elevations %s", args[0]))
+			if err := a.wrote(b, err, "closed elevation request "+args[0], "bridge mmd elevations "+args[0]); err != nil {
+				return err
+			}
+			return a.showWritten(form, object{{"id", args[0]}, {"closedAlready", false}})
 		},
 	}
+	formFlag(cmd, &form)
 	cmd.Flags().StringVarP(&file, "file", "f", "", "a JSON or YAML file with ActionsTaken; - is stdin")
 	return cmd
 }

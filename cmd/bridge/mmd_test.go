@@ -18,6 +18,7 @@ import (
 
 	main "bridge/cmd/bridge"
 	"bridge/simulator"
+	"bridge/simulator/itsm"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -383,6 +384,14 @@ func TestWhatIsWrittenByHandArrives(t *testing.T) {
 	if out := s.must(0, "mmd", "close-elevation", id, "Again."); out != "elevation request "+id+" was closed already\n" {
 		t.Errorf("it says %s", out)
 	}
+	for want, args := range map[string][]string{
+		`{"id":"` + id + `","closedAlready":true}` + "\n": {"close-elevation", id, "Again.", "-o", "json"},
+		"id: " + s.ticket() + "\ntext: So be it.\n":       {"add-note", s.ticket(), "So be it.", "-o", "yaml"},
+	} {
+		if code, out, errs := s.run(append([]string{"mmd"}, args...)...); code != 0 || out != want || errs == "" {
+			t.Errorf("%s ends with %d: %s%s", args, code, out, errs)
+		}
+	}
 	if out := s.must(0, "mmd", "elevations", id, "-o", "yaml"); !strings.Contains(out, "actionsTaken: Driver installed.\n") {
 		t.Errorf("it says %s", out)
 	}
@@ -403,6 +412,7 @@ func TestAListSaysThatThereIsMore(t *testing.T) {
 		lines int
 		says  string
 	}{
+		{[]string{"mmd", "tickets", "--top", "1"}, 2, "1 ticket is shown and there are more: --skip 1 goes on, --top 0 shows all\n"},
 		{[]string{"mmd", "tickets", "--top", "2"}, 3, "2 tickets are shown and there are more: --skip 2 goes on, --top 0 shows all\n"},
 		{[]string{"mmd", "tickets", "--top", "2", "--skip", "2", "-o", "json"}, 1, ""},
 		{[]string{"mmd", "tickets", "--top", "3"}, 4, ""},
@@ -451,6 +461,28 @@ func TestWhatTheDeskLeavesOutInSilenceIsSaid(t *testing.T) {
 				t.Errorf("ended with %d, stdout %q, stderr %q", code, out, errs)
 			}
 		})
+	}
+}
+
+func TestADeskThatFindsNothingForAnUnknownFieldIsSaidToo(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.world.ITSM.Switch(func(desk *itsm.Switches) { desk.UnknownField = "no_rows" })
+	s.world.Incident(s.users, "Laptop does not start", nil)
+	const says = "incident has no field stat, or this user may not read it: the desk finds nothing for that\n"
+	for _, tt := range []struct {
+		args      []string
+		out, errs string
+	}{
+		{[]string{"itsm", "list", "incident", "--fields", "number", "--query", "stat=1"}, "number\n", "no records\n" + says},
+		{[]string{"itsm", "count", "incident", "--query", "stat=1"}, "0\n", says},
+		{[]string{"itsm", "list", "incident", "--fields", "number,numbr", "--query", "state=7"}, "number  numbr\n", "no records\n"},
+		{[]string{"itsm", "count", "incident", "--query", "state=7"}, "0\n", ""},
+		{[]string{"itsm", "count", "problem", "--query", "stat=7"}, "0\n", ""},
+	} {
+		if code, out, errs := s.run(tt.args...); code != 0 || out != tt.out || errs != tt.errs {
+			t.Errorf("%s: ended with %d, stdout %q, stderr %q", tt.args, code, out, errs)
+		}
 	}
 }
 
@@ -563,6 +595,26 @@ func TestJSONHasTheNamesAndValuesOfTheAPI(t *testing.T) {
 				within(t, "", want[i], got)
 			}
 		})
+	}
+}
+
+func TestWhatTheAPIDoesNotSayIsNotShownAsNull(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	for body, args := range map[string][]string{
+		`{"name":"D","intuneId":null}`:     {"mmd", "devices", "D", "-o", "json"},
+		`{"id":"T","businessImpact":null}`: {"mmd", "tickets", "T", "-o", "json"},
+	} {
+		s.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Kind: simulator.Answer, Status: 200, Body: body})
+		out := s.must(0, args...)
+		for _, missing := range []string{"tenantName", "userUpn", "relatedAlerts", "issueReproduced"} {
+			if strings.Contains(out, missing) {
+				t.Errorf("%s: %s is shown: %s", body, missing, out)
+			}
+		}
+		if !strings.Contains(out, `"intuneId":null`) && !strings.Contains(out, `"businessImpact":null`) {
+			t.Errorf("%s: null is not shown: %s", body, out)
+		}
 	}
 }
 

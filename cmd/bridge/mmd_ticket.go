@@ -51,7 +51,7 @@ func ticketRow(t mmd.Ticket) []string {
 }
 
 func ticketObject(t mmd.Ticket) object {
-	return object{
+	return came(t.Missing(), object{
 		{"id", t.ID},
 		{"title", t.Title},
 		{"description", t.Description},
@@ -85,7 +85,7 @@ func ticketObject(t mmd.Ticket) object {
 		{"emails", asTheyCame(t.Emails)},
 		{"attachments", asTheyCame(t.Attachments)},
 		{"notes", objects(t.Notes, noteObject)},
-	}
+	})
 }
 
 // asTheyCame are members that the document shows empty, and says nothing of.
@@ -182,6 +182,7 @@ func noteObject(n mmd.Note) object {
 
 func newAddNote(a *app) *cobra.Command {
 	var asHTML bool
+	var form string
 	cmd := &cobra.Command{
 		Use: "add-note TICKET TEXT|-", Short: "Add a note to a ticket", Args: cobra.RangeArgs(1, 2),
 		Long: "Adds a note to a ticket (Add notes to ticket); - or nothing reads it from stdin. A running bridge\n" +
@@ -189,7 +190,7 @@ func newAddNote(a *app) *cobra.Command {
 		Example: "  bridge mmd add-note MMD-1465001-HV8KX \"The user is back on Monday.\"\n" +
 			"  echo \"The user is back on Monday.\" | bridge mmd add-note MMD-1465001-HV8KX -",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			b, err := a.byHand(cmd, args, formTable, nil)
+			b, err := a.byHand(cmd, args, form, nil)
 			if err != nil {
 				return err
 			}
@@ -207,9 +208,13 @@ func newAddNote(a *app) *cobra.Command {
 			if errors.Is(err, mmd.ErrNotes) {
 				return b.blameNotes(cmd, err, args[0])
 			}
-			return a.wrote(b, err, "added a note to "+args[0], "bridge mmd notes "+args[0])
+			if err := a.wrote(b, err, "added a note to "+args[0], "bridge mmd notes "+args[0]); err != nil {
+				return err
+			}
+			return a.showWritten(form, object{{"id", args[0]}, {"text", note}})
 		},
 	}
+	formFlag(cmd, &form)
 	cmd.Flags().BoolVar(&asHTML, "html", false, "the text is HTML, and is sent as it stands")
 	return cmd
 }

@@ -18,11 +18,12 @@ import (
 // stage is a world over TLS, and a bridge.yaml that leads to it.
 type stage struct {
 	*testing.T
-	world  *simulator.World
-	users  simulator.Users
-	config string
-	url    string
-	env    map[string]string
+	world   *simulator.World
+	running *simulator.Running
+	users   simulator.Users
+	config  string
+	url     string
+	env     map[string]string
 }
 
 func newStage(t *testing.T) *stage {
@@ -46,6 +47,7 @@ func newStageIn(t *testing.T, cfg simulator.Config) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.running = running
 	if s.config, err = running.WriteConfig(t.TempDir(), rules); err != nil {
 		t.Fatal(err)
 	}

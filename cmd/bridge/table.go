@@ -185,6 +185,8 @@ func showAll[T any](a *app, form string, k kind[T], list iter.Seq2[T, error], wa
 		a.say("[]\n")
 	}
 	switch {
+	case more && shown == 1:
+		a.tell("1 %s is shown and there are more: %s\n", strings.TrimSuffix(k.many, "s"), k.onward(shown))
 	case more:
 		a.tell("%d %s are shown and there are more: %s\n", shown, k.many, k.onward(shown))
 	case shown == 0:
@@ -203,6 +205,15 @@ func (a *app) showOne(form string, o object) error {
 	}
 	details(a.stdout, o, a.width())
 	return nil
+}
+
+// showWritten prints what was written to whoever reads JSON or YAML: a person has been
+// told, and the API says nothing of it.
+func (a *app) showWritten(form string, o object) error {
+	if form == formTable {
+		return nil
+	}
+	return a.showOne(form, o)
 }
 
 func (a *app) sayJSON(v any) error {

@@ -58,6 +58,10 @@ func (p *path) value(r *record) string {
 
 // compile makes a test of a condition. nil: it is dropped, as one on an unknown field.
 func (s *Server) compile(t *table, c condition) test {
+	switch c.operator {
+	case words, related, joined:
+		return s.across(t, c)
+	}
 	p := s.path(t, c.field)
 	if p == nil || c.operator == "" {
 		return nil
@@ -81,9 +85,11 @@ func (s *Server) compile(t *table, c condition) test {
 	case "BETWEEN", "ON", "NOTON", "RELATIVEGT", "RELATIVELT", "RELATIVEGE", "RELATIVELE":
 		return s.ranged(p, c.operator, want)
 	case "DYNAMIC", "IN_HIERARCHY":
-		return s.related(p, c.operator, want)
-	case "DATEPART", "MORETHAN", "LESSTHAN":
-		return nil // not evaluated here: as good as an operator that there is not
+		return s.below(p, c.operator, want)
+	case "DATEPART":
+		return s.part(p, want)
+	case "MORETHAN", "LESSTHAN":
+		return s.apart(t, p, c.operator, want)
 	case "SAMEAS", "NSAMEAS", "GT_FIELD", "LT_FIELD", "GT_OR_EQUALS_FIELD", "LT_OR_EQUALS_FIELD":
 		return s.besides(t, p, c.operator, want)
 	}
@@ -196,8 +202,8 @@ func (s *Server) besides(t *table, p *path, operator, field string) test {
 // me is the dynamic filter for whoever asks, which every instance has.
 const me = "90d1921e5f510100a9ad2572f2b477fe"
 
-// related tests a reference by a dynamic filter, or by what its record is below.
-func (s *Server) related(p *path, operator, want string) test {
+// below tests a reference by a dynamic filter, or by what its record is below.
+func (s *Server) below(p *path, operator, want string) test {
 	switch {
 	case p.last().kind != "reference", operator == "DYNAMIC" && (want != me || p.last().to != "sys_user"):
 		return nil

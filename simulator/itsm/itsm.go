@@ -98,6 +98,8 @@ type Switches struct {
 	DocumentIDAsText bool `json:"document_id_as_text"`
 	// CommitLag is how long a change stays invisible after its timestamp.
 	CommitLag time.Duration `json:"commit_lag"`
+	// MaxPage is how many rows are given at once, whatever sysparm_limit says; 0: as many.
+	MaxPage int `json:"max_page"`
 	// RatePerHour allows so many calls in an hour; 0 is no rule.
 	RatePerHour int `json:"rate_per_hour"`
 	// NoBasic refuses basic auth, NoPasswordGrant, NoClientGrant and NoKey the others.

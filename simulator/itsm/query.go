@@ -1,6 +1,9 @@
 package itsm
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // query is an encoded query as it was written: groups joined by ^NQ, of which one
 // must hold; each a list of clauses that must all hold; each clause conditions
@@ -24,7 +27,7 @@ func operators() []string {
 	return []string{
 		"NOT IN", "NOT LIKE", "NOTON", "NSAMEAS", "SAMEAS", "STARTSWITH", "ENDSWITH", "ISNOTEMPTY", "ISEMPTY", "EMPTYSTRING", "ANYTHING", "BETWEEN",
 		"GT_OR_EQUALS_FIELD", "LT_OR_EQUALS_FIELD", "GT_FIELD", "LT_FIELD", "RELATIVEGT", "RELATIVELT", "RELATIVEGE", "RELATIVELE",
-		"DYNAMIC", "DATEPART", "MORETHAN", "LESSTHAN", "IN_HIERARCHY", "LIKE", "IN", "ON", "!=", ">=", "<=", "!*", "=", ">", "<", "*", "%",
+		words, "DYNAMIC", "DATEPART", "MORETHAN", "LESSTHAN", "IN_HIERARCHY", "LIKE", "IN", "ON", "!=", ">=", "<=", "!*", "=", ">", "<", "*", "%",
 	}
 }
 
@@ -33,9 +36,11 @@ func operators() []string {
 func parse(text string) query {
 	q := query{groups: [][]clause{nil}}
 	known := operators()
-	for _, part := range cut(text) {
-		rest, again := strings.CutPrefix(part, "NQ")
-		if again {
+	parts := cut(text)
+	for i := 0; i < len(parts); i++ {
+		part := parts[i]
+		rest, another := strings.CutPrefix(part, "NQ")
+		if another {
 			q.groups = append(q.groups, nil)
 			part = rest
 		}
@@ -46,7 +51,17 @@ func parse(text string) query {
 		if alternative {
 			part = rest
 		}
-		c := read(part, known)
+		var c condition
+		switch value, ok := strings.CutPrefix(part, related); {
+		case ok:
+			end := i + max(slices.Index(parts[i:], "END"+related), 0)
+			c = condition{operator: related, value: value + "^" + again(parts[i+1:max(end, i+1)])}
+			i = end
+		case strings.HasPrefix(part, joined):
+			c = condition{operator: joined, value: strings.TrimPrefix(part, joined)}
+		default:
+			c = read(part, known)
+		}
 		last := len(q.groups) - 1
 		group := q.groups[last]
 		if n := len(group); alternative && n > 0 {
@@ -86,6 +101,15 @@ func cut(text string) []string {
 		}
 	}
 	return append(parts, b.String())
+}
+
+// again writes parts as they were before they were cut.
+func again(parts []string) string {
+	out := make([]string, len(parts))
+	for i, p := range parts {
+		out[i] = strings.ReplaceAll(p, "^", "^^")
+	}
+	return strings.Join(out, "^")
 }
 
 // read takes a condition apart.

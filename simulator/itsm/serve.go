@@ -24,12 +24,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for name, values := range r.URL.Query() {
 		q.params[name] = values[0]
 	}
+	if method := r.Header.Get("X-Http-Method-Override"); method != "" {
+		q.Request = r.Clone(r.Context())
+		q.Method = method
+	}
 	q.header.Set("Date", s.cfg.Now().UTC().Format(http.TimeFormat))
 	q.header.Set("Server", "ServiceNow")
 	q.header.Set("Cache-Control", "no-cache,no-store,must-revalidate,max-age=-1")
 	s.alone(q)
 	w.WriteHeader(q.status)
-	if r.Method != http.MethodHead {
+	if q.Method != http.MethodHead {
 		w.Write(q.body.Bytes()) //nolint:errcheck,gosec // the client has gone
 	}
 }
@@ -180,9 +184,8 @@ func (s *Server) list(q *request, t *table) {
 		q.fail(http.StatusNotFound, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
 		return
 	}
-	limit, offset := q.number("sysparm_limit", 10000), q.number("sysparm_offset", 0)
-	if limit < 0 || offset < 0 {
-		q.fail(http.StatusBadRequest, "Invalid paging parameter", "sysparm_limit and sysparm_offset are never negative.")
+	limit, offset, ok := s.slice(q)
+	if !ok {
 		return
 	}
 	if q.params["sysparm_no_count"] != "true" {
@@ -205,6 +208,19 @@ func (s *Server) list(q *request, t *table) {
 		sh.write(&q.body, r)
 	}
 	q.body.WriteString("]}")
+}
+
+// slice is which part of what was found is wanted; if that is none, it has been answered.
+func (s *Server) slice(q *request) (limit, offset int, ok bool) {
+	limit, offset = q.number("sysparm_limit", 10000), q.number("sysparm_offset", 0)
+	if limit < 0 || offset < 0 {
+		q.fail(http.StatusBadRequest, "Invalid paging parameter", "sysparm_limit and sysparm_offset are never negative.")
+		return 0, 0, false
+	}
+	if most := s.switches.MaxPage; most > 0 {
+		limit = min(limit, most)
+	}
+	return limit, offset, true
 }
 
 // one answers with a single row.

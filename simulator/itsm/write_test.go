@@ -166,6 +166,11 @@ func TestAPostMakesARecord(t *testing.T) {
 	if w = d.ask("POST", "/api/now/table/incident", `{}`, func(r *http.Request) { r.Header.Set("X-No-Response-Body", "true") }); w.Code != http.StatusCreated || w.Body.Len() > 0 {
 		t.Errorf("a POST that wants no body: %d %s", w.Code, w.Body)
 	}
+	made := row["sys_id"].(string)
+	w = d.ask("POST", "/api/now/table/incident/"+made, `{"state":"2"}`, func(r *http.Request) { r.Header.Set("X-HTTP-Method-Override", "PATCH") })
+	if w.Code != http.StatusOK || d.Row("incident", made)["state"] != "2" {
+		t.Errorf("a POST that means a PATCH: %d %s", w.Code, w.Body)
+	}
 }
 
 func TestLabelsAreReadWhereTheyAreSent(t *testing.T) {
