@@ -2,13 +2,20 @@ package main_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -32,6 +39,57 @@ func BenchmarkLinks(b *testing.B) {
 }
 
 const incidents = 5000
+
+// bare is how long an HTTP client needs that has nothing else to do: as many calls of
+// the desk, four in flight.
+func bare(b *testing.B, dir string) time.Duration {
+	b.Helper()
+	config, err1 := os.ReadFile(filepath.Join(dir, "bridge.yaml"))
+	secret, err2 := os.ReadFile(filepath.Join(dir, "itsm.secret"))
+	ca, err3 := os.ReadFile(filepath.Join(dir, "ca.pem"))
+	if err := errors.Join(err1, err2, err3); err != nil {
+		b.Fatal(err)
+	}
+	found := regexp.MustCompile(`itsm:\s+url: (\S+)\s+auth: \{ type: basic, username: ([^,]+)`).FindSubmatch(config)
+	if found == nil {
+		b.Fatalf("no desk in %s", config)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 4}}
+	began := time.Now()
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for range incidents / 4 {
+				if err := get(b.Context(), client, string(found[1])+"/api/now/v2/table/incident?sysparm_limit=1&sysparm_fields=sys_id", string(found[2]), strings.TrimSpace(string(secret))); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wait.Wait()
+	return time.Since(began)
+}
+
+func get(ctx context.Context, client *http.Client, url, user, password string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Accept", "application/json")
+	r.SetBasicAuth(user, password)
+	reply, err := client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer reply.Body.Close() //nolint:errcheck // read to its end below
+	if _, err := io.Copy(io.Discard, reply.Body); err != nil || reply.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s, %w", reply.Status, err)
+	}
+	return nil
+}
 
 func links(b *testing.B, binary string, latency time.Duration) {
 	b.Helper()
@@ -89,6 +147,7 @@ func links(b *testing.B, binary string, latency time.Duration) {
 	b.ReportMetric(float64(usage.Maxrss)/1024, "MB-peak")
 	if latency > 0 {
 		b.ReportMetric(incidents*latency.Seconds()/4/wall.Seconds(), "efficiency")
+		b.ReportMetric(incidents*latency.Seconds()/4/bare(b, dir).Seconds(), "bare-efficiency")
 	}
 	fmt.Fprintf(os.Stderr, "%s  %s", errs.String(), out.String())
 }
