@@ -468,3 +468,30 @@ func TestWhatFollowsFromAWriteBegunBeforeTheStartIsNotSaidTwice(t *testing.T) {
 		}
 	})
 }
+
+// TestADeskThatShowsNothingDoesNotProveThatALedgerIsWhole sets the ledger back while
+// the desk answers with nothing for some reads: nothing is sent before it shows something.
+func TestADeskThatShowsNothingDoesNotProveThatALedgerIsWhole(t *testing.T) {
+	t.Parallel()
+	for empty := 1; empty <= 4; empty++ {
+		t.Run(fmt.Sprintf("%d times", empty), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				incident := r.world.Incident(r.users, "Laptop does not start", nil)
+				r.rest()
+				backup := copyOf(t, r.ledger)
+				time.Sleep(time.Minute)
+				r.world.ITSM.Comment("incident", incident, "ada.byron", "Any news?")
+				r.rest()
+				time.Sleep(time.Minute)
+				r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Method: "GET", Kind: simulator.EmptyList, Times: empty})
+				r.setBack(backup)
+				r.cycles(20)
+				if n := strings.Count(strings.Join(r.told(r.ticketOf(incident).ID), "\n"), "Any news?"); n != 1 {
+					t.Errorf("the comment is on the ticket %d times\n%s", n, r.story())
+				}
+			})
+		})
+	}
+}

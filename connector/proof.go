@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -90,26 +91,68 @@ func (f *proof) links(ctx context.Context) error {
 	return err
 }
 
-// moves finds the links of a table whose record moved since it was read.
+// moves finds the links of a table whose record moved since it was read. A table that
+// shows nothing is asked again, when it is known to show something.
 func (f *proof) moves(ctx context.Context, t table, since time.Time) (ids []string, err error) {
 	linked, err := f.anyLink(ctx, t.name)
 	if err != nil || !linked {
 		return nil, err
 	}
+	ids, shown, err := f.movedSince(ctx, t, since)
+	if err != nil || shown {
+		return ids, err
+	}
+	if err := f.sees(ctx, t); err != nil {
+		return nil, err
+	}
+	ids, _, err = f.movedSince(ctx, t, since)
+	return ids, err
+}
+
+func (f *proof) movedSince(ctx context.Context, t table, since time.Time) (ids []string, shown bool, err error) {
 	for records, err := range batches(f.Desk.Changes(ctx, moveOf(t), since), batch) {
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
+		shown = true
 		for link, err := range f.Ledger.Links(ctx, plan.LinkQuery{Records: idsOf(records), Kind: plan.TicketLink}) {
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			if i := slices.IndexFunc(records, func(rec itsm.Record) bool { return rec.Value("sys_id") == link.Record }); link.Rev != records[i].Value("sys_mod_count") {
 				ids = append(ids, link.ID)
 			}
 		}
 	}
-	return ids, nil
+	return ids, shown, nil
+}
+
+// errBlind says that a desk shows nothing that is known to exist.
+var errBlind = errors.New("it shows no record that is known to exist: what it does not show proves nothing")
+
+// sees wants a table that shows nothing new to show a record that is known, or to say
+// that it is not there, which an empty list does not say.
+func (f *proof) sees(ctx context.Context, t table) error {
+	var known []string
+	for link, err := range f.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.TicketLink, Table: t.name, Open: true, Brief: true, Limit: batch}) {
+		if err != nil {
+			return err
+		}
+		known = append(known, link.Record)
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	for _, err := range f.Desk.Records(ctx, moveOf(t), known) {
+		if err != nil {
+			return &sideError{err: err}
+		}
+		return nil
+	}
+	if _, err := f.Desk.Get(ctx, moveOf(t), known[0]); err == nil || errors.Is(err, itsm.ErrNotFound) {
+		return nil
+	}
+	return &sideError{err: fmt.Errorf("table %s: %w", t.name, errBlind)}
 }
 
 // records reads what was written on the records.
