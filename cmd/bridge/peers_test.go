@@ -37,6 +37,10 @@ type job struct {
 	patched     int
 }
 
+// waiting is how many incidents there are: with more, a flow that posts them all at once
+// fails by itself.
+const waiting = 1000
+
 // TestBesideAFlow lets the bridge and a Node-RED flow do the same job against the same
 // simulator, once in peace and once with a SIGKILL when half of it is done. It is a
 // measurement: the table is its result. BRIDGE_PEERS plays it: make peers.
@@ -56,7 +60,7 @@ func TestBesideAFlow(t *testing.T) {
 	for _, w := range []worker{
 		{"bridge", func(j *job) *exec.Cmd { return j.bridge(binary) }},
 		{"Node-RED, 50 at a time", flow(50)},
-		{"Node-RED, all at once", flow(incidents)},
+		{"Node-RED, all at once", flow(waiting)},
 	} {
 		rate, peak := newJob(t).inPeace(w)
 		twice, missing, doubt := newJob(t).killed(w)
@@ -65,7 +69,7 @@ func TestBesideAFlow(t *testing.T) {
 			t.Errorf("the bridge made %d tickets too many", twice)
 		}
 	}
-	t.Logf("%d incidents; the last three columns are after a SIGKILL at half of them\n| | links/s | peak memory | tickets too many | without a ticket | said to be in doubt |\n|---|---|---|---|---|---|\n%s", incidents, &table)
+	t.Logf("%d incidents; the last three columns are after a SIGKILL at half of them\n| | links/s | peak memory | tickets too many | without a ticket | said to be in doubt |\n|---|---|---|---|---|---|\n%s", waiting, &table)
 }
 
 // installed gives the folder of Node-RED, which is kept from one run to the next.
@@ -100,7 +104,7 @@ func newJob(t *testing.T) *job {
 	t.Helper()
 	j := &job{stage: newStage(t), half: make(chan struct{})}
 	j.dir = filepath.Dir(j.config)
-	for range incidents {
+	for range waiting {
 		j.ids = append(j.ids, j.world.Incident(j.users, "Laptop does not start", nil))
 	}
 	j.env["BRIDGE_LIMITS_CREATES"] = "0"
@@ -114,7 +118,7 @@ func newJob(t *testing.T) *job {
 			j.first = j.last
 		}
 		if r.Method == http.MethodPatch {
-			if j.patched++; j.patched == incidents/2+17 { // not where a page of the flow ends
+			if j.patched++; j.patched == waiting/2+17 { // not where a page of the flow ends
 				close(j.half)
 			}
 		}
@@ -185,7 +189,7 @@ func (j *job) inPeace(w worker) (rate, peak int) {
 	missing := j.linked()
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(c.Process.Pid), "status"))
 	end()
-	if n := len(j.world.MMD.Tickets()); missing > 0 || n != incidents || err != nil {
+	if n := len(j.world.MMD.Tickets()); missing > 0 || n != waiting || err != nil {
 		j.Fatalf("%s: %d tickets, %d incidents without one, %v\n%s", w.name, n, missing, err, says)
 	}
 	_, after, _ := strings.Cut(string(text), "VmHWM:")
@@ -195,7 +199,7 @@ func (j *job) inPeace(w worker) (rate, peak int) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return int(incidents / j.last.Sub(j.first).Seconds()), kilobytes / 1024
+	return int(waiting / j.last.Sub(j.first).Seconds()), kilobytes / 1024
 }
 
 // killed kills the program when half is done, starts it again, and counts the tickets
