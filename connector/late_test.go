@@ -416,57 +416,43 @@ func TestACopyOfALedgerThatWasRelinkedJustNowIsOlderToo(t *testing.T) {
 // an elevation was looked for: it was found, and said on its task, since.
 func TestWhatFollowsFromAWriteThatALedgerKnewIsNotSaidTwice(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		// What follows is promised a moment after the loss was noticed.
-		r := newRigOn(t, simulator.New(simulator.Config{Latency: 100 * time.Millisecond}))
-		task, item := r.world.Task(r.users, "")
-		r.rest()
-		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests", Kind: simulator.HTMLAfter, Times: 1})
-		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
-		r.cycle()
-		if op := r.opOf(plan.ElevationCreate); op.State != plan.Unknown {
-			t.Fatalf("the elevation is %s", op.State)
-		}
-		backup := copyOf(t, r.ledger)
-		r.rest()
-		said := r.said(task)
-		time.Sleep(time.Hour)
-		r.world.Incident(r.users, "The older copy does not know it", nil)
-		r.rest()
-		r.setBack(backup)
-		for range 3 {
-			time.Sleep(20 * time.Minute)
+	for name, meanwhile := range map[string]func(*rig){
+		"something else shows that it was set back": func(r *rig) {
+			time.Sleep(time.Hour)
+			r.world.Incident(r.users, "The older copy does not know it", nil)
 			r.rest()
-		}
-		if now := r.said(task); len(said) != 1 || !slices.Equal(said, now) {
-			t.Errorf("said on the task %q, and then %q\n%s", said, now, r.story())
-		}
-	})
-}
-
-// TestWhatFollowsFromAWriteBegunBeforeTheStartIsNotSaidTwice sets the ledger back to a
-// moment before, when an elevation was looked for: nothing else shows that it was.
-func TestWhatFollowsFromAWriteBegunBeforeTheStartIsNotSaidTwice(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		task, item := r.world.Task(r.users, "")
-		r.rest()
-		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests", Kind: simulator.HTMLAfter, Times: 1})
-		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
-		r.cycle()
-		if op := r.opOf(plan.ElevationCreate); op.State != plan.Unknown {
-			t.Fatalf("the elevation is %s", op.State)
-		}
-		backup := copyOf(t, r.ledger)
-		r.rest()
-		said := r.said(task)
-		r.setBack(backup)
-		r.rest()
-		if now := r.said(task); len(said) != 1 || !slices.Equal(said, now) {
-			t.Errorf("said on the task %q, and then %q\n%s", said, now, r.story())
-		}
-	})
+		},
+		"nothing else does": func(*rig) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				// What follows is promised a moment after the loss was noticed.
+				r := newRigOn(t, simulator.New(simulator.Config{Latency: 100 * time.Millisecond}))
+				task, item := r.world.Task(r.users, "")
+				r.rest()
+				r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests", Kind: simulator.HTMLAfter, Times: 1})
+				r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+				r.cycle()
+				if op := r.opOf(plan.ElevationCreate); op.State != plan.Unknown {
+					t.Fatalf("the elevation is %s", op.State)
+				}
+				backup := copyOf(t, r.ledger)
+				r.rest()
+				said := r.said(task)
+				meanwhile(r)
+				r.setBack(backup)
+				for range 3 {
+					r.rest()
+					time.Sleep(20 * time.Minute)
+				}
+				r.rest()
+				if now := r.said(task); len(said) != 1 || !slices.Equal(said, now) {
+					t.Errorf("said on the task %q, and then %q\n%s", said, now, r.story())
+				}
+			})
+		})
+	}
 }
 
 // TestADeskThatShowsNothingDoesNotProveThatALedgerIsWhole sets the ledger back while
