@@ -110,16 +110,15 @@ func (p *Poller) known(ctx context.Context, marks map[string]string) error {
 }
 
 // lookFirst has the notes looked for that an earlier process owed and, as far as this
-// ledger knows, never sent: an empty list may have hidden that it was set back.
+// ledger knows, never sent, or sent and saw refused: an empty list may have hidden that
+// it was set back.
 func (p *Poller) lookFirst(ctx context.Context) error {
 	var owed []plan.Op
 	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{States: []plan.State{plan.Promised}, Kinds: []plan.Kind{plan.TicketNote, plan.RecordNote}}) {
 		if err != nil {
 			return err
 		}
-		if op.Attempt == 0 {
-			owed = append(owed, op)
-		}
+		owed = append(owed, op)
 	}
 	now := p.Now()
 	for _, op := range owed {
@@ -133,7 +132,7 @@ func (p *Poller) lookFirst(ctx context.Context) error {
 
 // firstLook has an op looked for before it is sent; absence counts at once.
 func firstLook(op plan.Op, now time.Time, reason string) plan.Op {
-	op.State, op.Begun, op.Due, op.Waits, op.Reason = plan.Unknown, op.Promised, now, now, reason
+	op.State, op.Begun, op.Due, op.Waits, op.Unsent, op.Reason = plan.Unknown, op.Promised, now, now, true, reason
 	return op
 }
 

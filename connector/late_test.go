@@ -455,6 +455,50 @@ func TestWhatFollowsFromAWriteThatALedgerKnewIsNotSaidTwice(t *testing.T) {
 	}
 }
 
+// TestANoteThatWasRefusedIsLookedForAfterAStart sets the ledger back to when a note had
+// been refused a few times; it was written since, or was not.
+func TestANoteThatWasRefusedIsLookedForAfterAStart(t *testing.T) {
+	t.Parallel()
+	for _, written := range []bool{true, false} {
+		t.Run(fmt.Sprintf("written since: %t", written), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				incident := r.world.Incident(r.users, "Laptop does not start", nil)
+				r.rest()
+				r.world.MMD.AddNote(r.ticketOf(incident).ID, "vera@vendor.example", "On it.")
+				r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Method: "PATCH", Kind: simulator.TooMany, Times: 3})
+				for r.attempts(plan.RecordNote) < 3 {
+					r.cycles(1)
+				}
+				backup := copyOf(t, r.ledger)
+				if written {
+					time.Sleep(time.Minute)
+					r.cycles(3)
+				}
+				r.setBack(backup)
+				time.Sleep(time.Minute)
+				r.cycles(5)
+				if said := r.said(incident); len(said) != 1 || r.counts().Owed > 0 {
+					t.Errorf("said on the record: %q\n%s", said, r.story())
+				}
+			})
+		})
+	}
+}
+
+// attempts is how often a write of a kind was begun.
+func (r *rig) attempts(kind plan.Kind) (n int) {
+	r.Helper()
+	for op, err := range r.ledger.Ops(r.Context(), plan.OpQuery{Kinds: []plan.Kind{kind}}) {
+		if err != nil {
+			r.Fatal(err)
+		}
+		n += op.Attempt
+	}
+	return n
+}
+
 // TestADeskThatShowsNothingDoesNotProveThatALedgerIsWhole sets the ledger back while
 // the desk answers with nothing for some reads: nothing is sent before it shows something.
 func TestADeskThatShowsNothingDoesNotProveThatALedgerIsWhole(t *testing.T) {

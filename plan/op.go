@@ -99,6 +99,9 @@ type Op struct {
 	// Asked says that a person wants what was in doubt to be sent again: it is looked
 	// for once more, and then sent.
 	Asked bool `json:",omitempty"`
+	// Unsent says that, as far as the ledger knows, no send of it is on its way: it is
+	// only looked for first, and absence has it sent however often it was refused.
+	Unsent bool `json:",omitempty"`
 }
 
 // Basis is the observation that an op was decided on, as it came.

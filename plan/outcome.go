@@ -148,6 +148,7 @@ type Look struct {
 //	no     yes   no      –                   unknown, looked for again
 //	no     yes   yes     one (not elevation) promised: sent once more
 //	no     yes   yes     two, or elevation   doubt: a person decides (on_doubt: hold)
+//	no     yes   yes     any, all refused    promised
 //	no     yes   yes     any, and dropped    cancelled: it was watched for long enough
 func (t Timing) Looked(op Op, look Look) Op {
 	op.Probes++
@@ -174,12 +175,12 @@ func (t Timing) Looked(op Op, look Look) Op {
 		op.State, op.Ended = Cancelled, look.At
 		op.Reason += "; it did not appear"
 		return op
-	case op.Attempt >= sends(op.Kind) && !t.Resend[op.Kind]:
+	case op.Attempt >= sends(op.Kind) && !t.Resend[op.Kind] && !op.Unsent:
 		op.State, op.Due = Doubt, look.At
 		op.Reason = fmt.Sprintf("sent %d×, found never: look on the other side, then retry or drop it", op.Attempt)
 		return op
 	default:
-		op.State, op.Due, op.Waits = Promised, look.At, time.Time{}
+		op.State, op.Due, op.Waits, op.Unsent = Promised, look.At, time.Time{}, false
 		op.Reason = "absent for the settle delay: sent once more"
 		return op
 	}

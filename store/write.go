@@ -285,7 +285,7 @@ func otherwise(ctx context.Context, tx tx, key string) error {
 // Begin writes down that an op is about to be sent. It is durable when it returns.
 func (l *Ledger) Begin(ctx context.Context, op plan.Op, now time.Time) (plan.Op, error) {
 	was := op.Attempt
-	op.State, op.Attempt, op.Begun, op.Frozen, op.Probes, op.Waits = plan.Begun, was+1, now, true, 0, time.Time{}
+	op.State, op.Attempt, op.Begun, op.Frozen, op.Probes, op.Waits, op.Unsent = plan.Begun, was+1, now, true, 0, time.Time{}, false
 	err := l.change(ctx, func(ctx context.Context, tx tx) error {
 		if err := tx.schema(ctx, l.schema); err != nil {
 			return err
