@@ -37,27 +37,7 @@ func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
 	if after.State == plan.Done {
 		r.id, r.reply = look.ID, plan.Reply{Outcome: plan.WasDone, At: look.At}
 		p.count(op, r)
-		follow = p.follow(story.Link, after, r)
-		fact := op.Begun
-		if op.Attempt == 0 {
-			fact = op.Fact
-		}
-		if op.Attempt == 0 || !op.Begun.After(p.Planner.Aged) { // a lost ledger knew of it, and may have gone on
-			for i := range follow.Ops {
-				follow.Ops[i].Fact = fact
-			}
-		}
-		if op.Attempt == 0 {
-			if r.text != "" {
-				if note, edited := p.Planner.SaidOtherwise(op, r.text, look.At); edited {
-					follow.Notes = append(follow.Notes, note)
-				}
-			}
-		}
-		follow.Ops = p.Planner.Doubted(follow.Ops, p.timing, look.At)
-		if op.Begun.Before(p.born) {
-			said(follow.Ops, look.At)
-		}
+		follow = p.followFound(story.Link, op, after, r)
 	}
 	p.Log.LogAttrs(ctx, slog.LevelInfo, "looked for a write whose outcome is unknown", slog.String("op", op.Key),
 		slog.String("number", story.Link.Number), slog.Bool("found", look.Found), slog.String("state", string(after.State)), slog.String("reason", after.Reason))
@@ -65,6 +45,29 @@ func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
 		return fmt.Errorf("settle: %w", err)
 	}
 	return nil
+}
+
+// followFound returns what follows from an op, settled as after, that a look found.
+func (p *pass) followFound(link plan.Link, op, after plan.Op, r result) plan.Promise {
+	now := r.reply.At
+	follow := p.follow(link, after, r)
+	fact := op.Begun
+	if op.Attempt == 0 {
+		fact = op.Fact
+		if note, edited := p.Planner.SaidOtherwise(op, r.text, now); r.text != "" && edited {
+			follow.Notes = append(follow.Notes, note)
+		}
+	}
+	if op.Attempt == 0 || !op.Begun.After(p.Planner.Aged) { // a lost ledger knew of it, and may have gone on
+		for i := range follow.Ops {
+			follow.Ops[i].Fact = fact
+		}
+	}
+	follow.Ops = p.Planner.Doubted(follow.Ops, p.timing, now)
+	if op.Begun.Before(p.born) {
+		said(follow.Ops, now)
+	}
+	return follow
 }
 
 // said has the notes looked for that follow from what an earlier process began: this
