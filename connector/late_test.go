@@ -455,6 +455,40 @@ func TestWhatFollowsFromAWriteThatALedgerKnewIsNotSaidTwice(t *testing.T) {
 	}
 }
 
+// TestACloseThatIsDoneAlreadyIsNotToldAgain sets the ledger back to before a close that
+// was told, or has a person close the request: that is told once.
+func TestACloseThatIsDoneAlreadyIsNotToldAgain(t *testing.T) {
+	t.Parallel()
+	for _, byUs := range []bool{true, false} {
+		t.Run(fmt.Sprintf("by an earlier process: %t", byUs), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r, task := elevated(t)
+				time.Sleep(time.Minute)
+				backup := copyOf(t, r.ledger)
+				r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3", "close_notes": "Done."})
+				if byUs {
+					r.rest()
+					time.Sleep(time.Minute)
+				} else {
+					r.world.MMD.CloseElevation(r.world.MMD.Elevations()[0].ID)
+				}
+				// The list does not tell that the request is closed, before the close is answered.
+				r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "GET", Path: "elevationRequests", Kind: simulator.WrongType, Times: 2})
+				r.setBack(backup)
+				r.cycles(2 * 60)
+				closed := 0
+				for _, said := range r.said(task) {
+					closed += strings.Count(said, "was closed: Done.")
+				}
+				if closed != 1 || r.counts().Owed > 0 {
+					t.Errorf("the close is told %d times\n%s", closed, r.story())
+				}
+			})
+		})
+	}
+}
+
 // TestANoteThatWasRefusedIsLookedForAfterAStart sets the ledger back to when a note had
 // been refused a few times; it was written since, or was not.
 func TestANoteThatWasRefusedIsLookedForAfterAStart(t *testing.T) {

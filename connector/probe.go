@@ -65,17 +65,17 @@ func (p *pass) followFound(link plan.Link, op, after plan.Op, r result) plan.Pro
 	}
 	follow.Ops = p.Planner.Doubted(follow.Ops, p.timing, now)
 	if op.Begun.Before(p.born) {
-		said(follow.Ops, now)
+		said(follow.Ops, now, "follows from what was begun before the start: it is looked for first")
 	}
 	return follow
 }
 
-// said has the notes looked for that follow from what an earlier process began: this
-// ledger may be an older copy of one that has found it, and said so.
-func said(ops []plan.Op, now time.Time) {
+// said has the notes looked for that follow from what an earlier process began, or was
+// done already: this ledger may be an older copy of one that knew it, and said so.
+func said(ops []plan.Op, now time.Time, why string) {
 	for i, op := range ops {
 		if op.State == plan.Promised && (op.Kind == plan.RecordNote || op.Kind == plan.TicketNote) {
-			ops[i] = firstLook(op, now, "follows from what was begun before the start: it is looked for first")
+			ops[i] = firstLook(op, now, why)
 		}
 	}
 }

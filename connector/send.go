@@ -366,6 +366,9 @@ func (p *pass) settle(ctx context.Context, story plan.Story, op plan.Op, r resul
 	if after.State == plan.Done || after.State == plan.Parked {
 		follow = p.follow(link, after, r)
 		follow.Ops = p.Planner.Doubted(follow.Ops, p.timing, r.reply.At)
+		if r.before { // by this bridge, maybe, which said so: this ledger may be an older copy
+			said(follow.Ops, r.reply.At, "follows from what was done before: it is looked for first")
+		}
 	}
 	added, err := p.Ledger.Settle(context.WithoutCancel(ctx), after, follow)
 	if err != nil {

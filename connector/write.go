@@ -30,6 +30,8 @@ type result struct {
 	err error
 	// credentials is the error when they were refused.
 	credentials error
+	// before says that it was done before this call, by somebody.
+	before bool
 	// peculiar says that a refusal is about this one object, not about the side.
 	peculiar bool
 }
@@ -155,7 +157,7 @@ func (p *pass) closeElevation(ctx context.Context, link plan.Link, op plan.Op) r
 	if err != nil && !errors.Is(err, mmd.ErrAlreadyClosed) {
 		return p.failed(err)
 	}
-	return p.done(result{})
+	return p.done(result{before: err != nil})
 }
 
 // done is a call whose reply shows that it was done.
