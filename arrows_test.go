@@ -64,7 +64,7 @@ func homes() map[string][]string {
 		"software.sslmate.com/src/go-pkcs12":                         {"mmd"},
 		"golang.org/x/net":                                           {"plan", "connector", "mmd"},
 		"golang.org/x/sync":                                          {"connector", "store", "itsm", "mmd", "rest"},
-		"golang.org/x/sys":                                           {"store", "cmd/bridge"},
+		"golang.org/x/sys":                                           {"store", "simulator", "cmd/bridge"},
 	}
 }
 

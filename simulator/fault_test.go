@@ -341,6 +341,27 @@ func TestLatencyAndSessions(t *testing.T) {
 	}
 }
 
+func TestAnExactWaitLastsAndEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	if err := simulator.Exactly(t.Context(), 20*time.Millisecond); err != nil || time.Since(began) < 20*time.Millisecond {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+	for name, d := range map[string]time.Duration{"none": 0, "less than none": -1} {
+		if err := simulator.Exactly(t.Context(), d); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(time.Millisecond, func() { cancel(nil) })
+	if err := simulator.Exactly(ctx, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("a wait that was given up: %v", err)
+	}
+	if err := simulator.Exactly(ctx, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("a wait that was given up before: %v", err)
+	}
+}
+
 func TestTheLogTellsAllButSecrets(t *testing.T) {
 	t.Parallel()
 	w := simulator.New(simulator.Config{})

@@ -4,6 +4,7 @@
 package simulator
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -24,6 +25,8 @@ type Config struct {
 	Seed                          int64
 	// Latency is the least that each answer takes, on all sides.
 	Latency time.Duration
+	// Wait lets latency pass. Nil: a timer of the clock that tests can turn.
+	Wait func(context.Context, time.Duration) error
 	// Sessions lets the desk answer the requests of one session one by one.
 	Sessions bool
 	Now      func() time.Time
@@ -65,6 +68,9 @@ func New(cfg Config) *World {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now //nolint:forbidigo // the clock of a world that is given none
+	}
+	if cfg.Wait == nil {
+		cfg.Wait = pause
 	}
 	w := &World{Config: cfg, Faults: newFaults(cfg.Seed, cfg.Now)}
 	w.Authority = authority.New(authority.Config{Tenant: cfg.Tenant, ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, Now: cfg.Now})

@@ -54,7 +54,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return answer
 	})
 	if err == nil {
-		err = pause(ctx, t.world.Config.Latency-t.world.Config.Now().Sub(began))
+		err = t.world.Config.Wait(ctx, t.world.Config.Latency-t.world.Config.Now().Sub(began))
 	}
 	if err != nil {
 		t.world.Faults.settle(x.request, 0)

@@ -73,7 +73,7 @@ func (s staging) world(now func() time.Time) (*simulator.World, error) {
 	if s.incidents < 0 || s.latency < 0 {
 		return nil, misused("--incidents and --latency are 0 or more")
 	}
-	world := simulator.New(simulator.Config{Seed: s.seed, Now: now, Latency: s.latency})
+	world := simulator.New(simulator.Config{Seed: s.seed, Now: now, Latency: s.latency, Wait: simulator.Exactly})
 	for _, assignment := range s.switches {
 		if err := world.Set(assignment); err != nil {
 			return nil, misused("--switch: %v; bridge sim --help lists what there is", err)
