@@ -16,6 +16,9 @@ import (
 // bridge made: a ledger was lost, and nothing is sent with an empty one.
 var ErrLost = errors.New("the ledger is empty and the vendor shows tickets that carry this bridge's mark: bridge relink rebuilds it, and sends nothing while it does")
 
+// ErrUnfinished says that a relink goes on, or was interrupted.
+var ErrUnfinished = errors.New("bridge relink was not finished: wait for it, or run it again")
+
 // clockGap is how long a process may have slept before it looks again whether its
 // ledger is the newest.
 const clockGap = time.Hour
@@ -60,7 +63,7 @@ func (p *Poller) prove(ctx context.Context) error {
 		return err
 	}
 	if unfinished != "" {
-		return errors.New("bridge relink was not finished: run it again")
+		return ErrUnfinished
 	}
 	newest, empty, err := p.newest(ctx)
 	if err != nil {

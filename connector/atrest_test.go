@@ -51,10 +51,6 @@ func (p *play) oneTicket(incident string) (twins int) {
 		p.Errorf("%s names ticket %q, its link is with %q", number, row["correlation_id"], link.MMD)
 	}
 	ticket, _ := p.world.MMD.Ticket(link.MMD)
-	strict := ticket.State == "resolved" && (incident != p.first || !p.may.state)
-	if state := row["state"]; strict && !slices.Contains([]string{"6", "7"}, state) {
-		p.Errorf("%s is in state %q, its ticket is resolved", number, state)
-	}
 	var told []string
 	for _, t := range p.world.MMD.Tickets() {
 		if !strings.HasPrefix(t.Description, number+" · ") {
@@ -71,6 +67,12 @@ func (p *play) oneTicket(incident string) (twins int) {
 				told = append(told, n.Text)
 			}
 		}
+	}
+	// What was set before and executed late is told to the vendor as any other change.
+	reopened := p.may.twice && slices.ContainsFunc(told, func(note string) bool { return strings.Contains(note, "State: In Progress, was Resolved") })
+	strict := ticket.State == "resolved" && !reopened && (incident != p.first || !p.may.state)
+	if state := row["state"]; strict && !slices.Contains([]string{"6", "7"}, state) {
+		p.Errorf("%s is in state %q, its ticket is resolved", number, state)
 	}
 	if twins > 0 && !p.may.twice {
 		p.Errorf("%s has %d tickets", number, twins+1)

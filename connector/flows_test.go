@@ -387,6 +387,27 @@ func TestALostLedgerIsRelinkedAndNothingIsSentTwice(t *testing.T) {
 	})
 }
 
+func TestOneRelinkRunsAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		r.lose()
+		_, release, err := r.ledger.Session().Claim(t.Context(), "relink")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.loop.Poller.Relink(t.Context()); err == nil || !strings.Contains(err.Error(), "another bridge relink") {
+			t.Errorf("a second relink: %v", err)
+		}
+		release()
+		if found, err := r.loop.Poller.Relink(t.Context()); err != nil || found.Tickets != 1 {
+			t.Errorf("relinked %+v, %v", found, err)
+		}
+	})
+}
+
 func TestARecordOfAnotherIntegrationIsHeld(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -367,16 +367,24 @@ func TestWhatALedgerThatWasSetBackHoldsBackIsSaid(t *testing.T) {
 // TestARelinkThatIsShownAnEmptyListAsksAgain: a closed record comes by no other way.
 func TestARelinkThatIsShownAnEmptyListAsksAgain(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		r.world.Incident(r.users, "Laptop does not start", nil)
-		r.rest()
-		r.lose()
-		r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Method: "GET", Path: "incident", Kind: simulator.EmptyList, Times: 1})
-		if found, err := r.loop.Poller.Relink(t.Context()); err != nil || found.Tickets != 1 || len(found.Strangers) > 0 {
-			t.Errorf("%+v, %v", found, err)
-		}
-	})
+	for path, side := range map[string]string{
+		"incident": simulator.SideITSM, "sc_task": simulator.SideITSM, "tickets": simulator.SideMMD, "elevationRequests": simulator.SideMMD,
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r, _ := elevated(t)
+				r.world.Incident(r.users, "Laptop does not start", nil)
+				r.rest()
+				r.lose()
+				r.world.Faults.Add(simulator.Rule{Side: side, Method: "GET", Path: path, Kind: simulator.EmptyList, Times: 1})
+				found, err := r.loop.Poller.Relink(t.Context())
+				if err != nil || found.Tickets != 1 || found.Elevations != 1 || len(found.Strangers) > 0 {
+					t.Errorf("%+v, %v", found, err)
+				}
+			})
+		})
+	}
 }
 
 // TestACopyOfALedgerThatWasRelinkedJustNowIsOlderToo takes the copy before the relinked

@@ -264,11 +264,11 @@ func (p *play) both() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.once(p.loop)
+		p.once(p.loop, true)
 	}()
 	for ended := false; !ended; {
 		if p.second != nil {
-			p.once(p.second.loop)
+			p.once(p.second.loop, false)
 		}
 		select {
 		case <-done:
@@ -283,9 +283,11 @@ func (p *play) both() {
 	p.rise()
 }
 
-func (p *play) once(loop *connector.Connector) {
+// once is one cycle of a worker. The first one's log is read by the person who relinks.
+func (p *play) once(loop *connector.Connector, first bool) {
 	_, err := loop.Cycle(context.Background())
 	switch {
+	case !first && (errors.Is(err, connector.ErrLost) || errors.Is(err, connector.ErrUnfinished)):
 	case errors.Is(err, connector.ErrLost):
 		p.relink()
 	case err != nil && !errors.Is(err, errDead):

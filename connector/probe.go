@@ -64,8 +64,11 @@ func (p *pass) followFound(link plan.Link, op, after plan.Op, r result) plan.Pro
 		}
 	}
 	follow.Ops = p.Planner.Doubted(follow.Ops, p.timing, now)
-	if op.Begun.Before(p.born) {
+	switch {
+	case op.Begun.Before(p.born):
 		said(follow.Ops, now, "follows from what was begun before the start: it is looked for first")
+	case op.Kind == plan.ElevationClose: // what is closed does not tell which close it was
+		said(follow.Ops, now, "follows from what may have been done before: it is looked for first")
 	}
 	return follow
 }

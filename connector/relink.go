@@ -40,6 +40,17 @@ type relinking struct {
 // before it is sent. One that was interrupted is run again.
 func (p *Poller) Relink(ctx context.Context) (Relinked, error) {
 	var out Relinked
+	held, release, err := p.Ledger.Claim(ctx, "relink")
+	if errors.Is(err, plan.ErrClaimed) {
+		return out, errors.New("another bridge relink is at it")
+	}
+	if err != nil {
+		return out, fmt.Errorf("claim the relink: %w", err)
+	}
+	defer release()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(held, stop)()
 	if err := p.relinkable(ctx); err != nil {
 		return out, err
 	}
@@ -102,14 +113,18 @@ func (p *Poller) markedTickets(ctx context.Context) (*relinking, error) {
 	if len(p.Planner.Rules.Tickets) == 0 {
 		return r, nil
 	}
-	for t, err := range p.Tickets.List(ctx, mmd.ListOptions{OrderBy: "createdDateTime desc"}) {
-		if err != nil {
-			return nil, fmt.Errorf("list the tickets: %w", err)
+	err := twice(func() (some bool, err error) {
+		for t, err := range p.Tickets.List(ctx, mmd.ListOptions{OrderBy: "createdDateTime desc"}) {
+			if err != nil {
+				return some, fmt.Errorf("list the tickets: %w", err)
+			}
+			some = true
+			seen := ticket(t, p.Now())
+			r.keep(t.Description, plan.Found{ID: t.ID, Created: t.Created, Ticket: &seen})
 		}
-		seen := ticket(t, p.Now())
-		r.keep(t.Description, plan.Found{ID: t.ID, Created: t.Created, Ticket: &seen})
-	}
-	return r, nil
+		return some, nil
+	})
+	return r, err
 }
 
 func (p *Poller) markedElevations(ctx context.Context) (*relinking, error) {
@@ -117,13 +132,26 @@ func (p *Poller) markedElevations(ctx context.Context) (*relinking, error) {
 	if len(p.Planner.Rules.Elevations) == 0 {
 		return r, nil
 	}
-	for e, err := range p.Elevations.List(ctx, mmd.ListOptions{}) {
-		if err != nil {
-			return nil, fmt.Errorf("list the elevation requests: %w", err)
+	err := twice(func() (some bool, err error) {
+		for e, err := range p.Elevations.List(ctx, mmd.ListOptions{}) {
+			if err != nil {
+				return some, fmt.Errorf("list the elevation requests: %w", err)
+			}
+			some = true
+			r.keep(e.PlanOfAction, plan.Found{ID: e.ID, Created: e.Created, Closed: !e.Closed.IsZero() || e.IsDeleted})
 		}
-		r.keep(e.PlanOfAction, plan.Found{ID: e.ID, Created: e.Created, Closed: !e.Closed.IsZero() || e.IsDeleted})
+		return some, nil
+	})
+	return r, err
+}
+
+// twice reads again what shows nothing: it may be empty by mistake.
+func twice(read func() (some bool, err error)) error {
+	some, err := read()
+	if err == nil && !some {
+		_, err = read()
 	}
-	return r, nil
+	return err
 }
 
 func (r *relinking) keep(text string, f plan.Found) {
@@ -150,40 +178,33 @@ func (r *relinking) records(ctx context.Context, source *mapping.Source, ruleOf 
 	slices.Sort(numbers)
 	for some := range slices.Chunk(numbers, 50) {
 		ask := itsm.Ask{Table: source.Table, Query: "numberIN" + strings.Join(some, ","), Fields: source.Fields, Display: source.Display}
-		rows := 0
-		for range 2 { // an answer without a row may be empty by mistake
-			if rows > 0 {
-				break
-			}
-			var err error
-			if rows, err = r.asked(ctx, source, ask, ruleOf); err != nil {
-				return err
-			}
+		if err := twice(func() (bool, error) { return r.asked(ctx, source, ask, ruleOf) }); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// asked reads records, links those that are found and says how many there were.
-func (r *relinking) asked(ctx context.Context, source *mapping.Source, ask itsm.Ask, ruleOf func(plan.Record) *mapping.Source) (rows int, err error) {
+// asked reads records, links those that are found and says whether there were some.
+func (r *relinking) asked(ctx context.Context, source *mapping.Source, ask itsm.Ask, ruleOf func(plan.Record) *mapping.Source) (some bool, err error) {
 	for records, err := range batches(r.Desk.Changes(ctx, ask, time.Time{}), batch) {
 		if err != nil {
-			return rows, fmt.Errorf("read the records of %s that the vendor's objects name: %w", source.Table, err)
+			return some, fmt.Errorf("read the records of %s that the vendor's objects name: %w", source.Table, err)
 		}
-		rows += len(records)
+		some = some || len(records) > 0
 		promise := plan.Promise{At: r.Now()}
 		for _, rec := range records {
 			rec := plan.Record{Table: source.Table, Row: row(rec), Seen: r.Now()}
 			if err := r.named(ctx, rec); err != nil {
-				return rows, err
+				return some, err
 			}
 			r.link(rec, ruleOf, &promise)
 		}
 		if err := r.write(ctx, promise); err != nil {
-			return rows, err
+			return some, err
 		}
 	}
-	return rows, nil
+	return some, nil
 }
 
 // write writes links down, also over those of a relink that was interrupted.

@@ -50,10 +50,10 @@ func (p Planner) Doubted(ops []Op, timing Timing, now time.Time) []Op {
 		if fact.IsZero() {
 			fact = op.Promised
 		}
-		if op.State != Promised || op.Attempt > 0 || op.Kind == RecordUpdate || op.Kind == ElevationClose || fact.After(lost) {
+		if op.State != Promised || op.Kind == RecordUpdate || op.Kind == ElevationClose || fact.After(lost) {
 			continue
 		}
-		op.State, op.Begun, op.Due, op.Waits = Unknown, fact, now, now.Add(timing.Budget+timing.settle())
+		op.State, op.Begun, op.Due, op.Waits, op.Unsent = Unknown, fact, now, now.Add(timing.Budget+timing.settle()), true
 		op.Reason = "a ledger that is lost, or a link that was forgotten, may have sent it: it is looked for first"
 	}
 	return ops
