@@ -387,6 +387,26 @@ func TestARelinkThatIsShownAnEmptyListAsksAgain(t *testing.T) {
 	}
 }
 
+// TestARecordThatWasNotToldOfItsTicketIsToldAfterARelink loses the ledger between the two.
+func TestARecordThatWasNotToldOfItsTicketIsToldAfterARelink(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Method: "PATCH", Kind: simulator.TooMany, Times: 1})
+		r.cycles(1)
+		ticket := r.ticketOf(incident)
+		r.lose()
+		if found, err := r.loop.Poller.Relink(t.Context()); err != nil || found.Tickets != 1 {
+			t.Fatalf("%+v, %v", found, err)
+		}
+		r.cycles(4)
+		if row := r.world.ITSM.Row("incident", incident); row["correlation_id"] != ticket.ID || row["state"] != "2" {
+			t.Errorf("the record names %q, in state %q\n%s", row["correlation_id"], row["state"], r.story())
+		}
+	})
+}
+
 // TestACopyOfALedgerThatWasRelinkedJustNowIsOlderToo takes the copy before the relinked
 // ledger has read anything.
 func TestACopyOfALedgerThatWasRelinkedJustNowIsOlderToo(t *testing.T) {

@@ -102,15 +102,18 @@ func (p Planner) Relinked(kind LinkKind, rule *mapping.Source, rec Record, found
 	return out
 }
 
-// relinkedTicket takes both sides as they stand for baselines.
+// relinkedTicket takes both sides as they stand for baselines. A record that does not
+// name its ticket was never told of it: what it is owed follows when the ticket is read.
 func (p Planner) relinkedTicket(link *Link, found []Found, rec Record) {
 	rule := p.Rules.Ticket(link.Rule)
 	if rule == nil {
 		return
 	}
 	p.baselines(rule, link, rec.Row)
+	names, shown := rec.Row["correlation_id"]
+	untold := shown && names.Value == "" && slices.Contains(rule.UpdateFields, "correlation_id")
 	for _, f := range found {
-		if f.ID == link.MMD && f.Ticket != nil {
+		if f.ID == link.MMD && f.Ticket != nil && !untold {
 			for _, field := range rule.TicketFields {
 				link.Base["ticket."+field] = Baseline{Value: f.Ticket.Row[field].Value}
 			}
