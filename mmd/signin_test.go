@@ -144,6 +144,7 @@ func TestAnApplicationSignsInWithASecretOrACertificate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			var err error // its own: the others run beside it
 			switch {
 			case tt.file != nil:
 				if tt.app.Certificate, err = mmd.ReadCertificate(tt.file, "canary-password"); err != nil {
