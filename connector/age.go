@@ -228,5 +228,10 @@ func (p *Poller) promise(ctx context.Context, promise plan.Promise) ([]string, e
 	}
 	promise.Holds = nil
 	promise.Ops = p.Planner.Doubted(promise.Ops, p.Timing, p.Now())
+	for i, op := range promise.Ops {
+		if since, hides := p.hiding[op.Link]; hides && op.State == plan.Promised && op.Kind == plan.TicketNote && !op.Fact.After(since) {
+			promise.Ops[i] = firstLook(op, p.Now(), "its ticket hid its notes when the ledger was compared with it: it is looked for first")
+		}
+	}
 	return p.Ledger.Promise(ctx, promise)
 }

@@ -587,3 +587,32 @@ func TestADeskThatShowsNothingDoesNotProveThatALedgerIsWhole(t *testing.T) {
 		})
 	}
 }
+
+// TestATicketThatHidesItsNotesDoesNotProveThatALedgerIsWhole sets the ledger back while
+// the list of the ticket's notes is empty: what it sent since then has to be looked for.
+func TestATicketThatHidesItsNotesDoesNotProveThatALedgerIsWhole(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		r.world.MMD.AddNote(r.ticketOf(incident).ID, "vera@vendor.example", "On it.")
+		time.Sleep(time.Hour)
+		r.rest()
+		backup := copyOf(t, r.ledger)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Any news?")
+		r.rest()
+		r.blind("notes")
+		r.setBack(backup)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Hello?")
+		r.cycles(5)
+		r.world.Faults.Clear()
+		time.Sleep(time.Hour)
+		r.rest()
+		for _, text := range []string{"Any news?", "Hello?"} {
+			if n := strings.Count(strings.Join(r.told(r.ticketOf(incident).ID), "\n"), text); n != 1 {
+				t.Errorf("%q is on the ticket %d times\n%s", text, n, r.story())
+			}
+		}
+	})
+}

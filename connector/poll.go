@@ -47,6 +47,9 @@ type Poller struct {
 	// listed whole.
 	listed, sought time.Time
 	calm           calm
+	// hiding are the links whose ticket showed no notes, and is known to have some, when
+	// the ledger was last compared with what the sides show, and when that was.
+	hiding map[string]time.Time
 	// claims are the feeds that this worker has; nil: it claims none.
 	claims *feedClaims
 }

@@ -24,7 +24,8 @@ type proof struct {
 	marks map[string]string
 }
 
-// notesSince gathers the marks of such notes, but of those that the ledger has seen.
+// notesSince gathers the marks of such notes, but of those that the ledger has seen, and
+// keeps which tickets hide what they are known to have.
 func (p *Poller) notesSince(ctx context.Context) (map[string]string, error) {
 	f := &proof{Poller: p, marks: map[string]string{}}
 	if err := f.links(ctx); err != nil {
@@ -226,6 +227,7 @@ func (f *proof) shown(ctx context.Context, elements []string) ([]itsm.Entry, err
 
 // tickets reads what was written on the tickets.
 func (f *proof) tickets(ctx context.Context) error {
+	f.hiding = map[string]time.Time{}
 	for _, story := range f.stories {
 		if story.Link.MMD == "" || story.Link.Kind != plan.TicketLink {
 			continue
@@ -236,6 +238,9 @@ func (f *proof) tickets(ctx context.Context) error {
 		}
 		if err != nil {
 			return &sideError{err: err}
+		}
+		if len(list) == 0 && slices.ContainsFunc(story.Notes, func(n plan.Note) bool { return n.Side == plan.MMD }) {
+			f.hiding[story.Link.ID] = f.Now()
 		}
 		for _, n := range list {
 			note := ticketNote(n)
