@@ -284,8 +284,8 @@ func (p *play) editNote() {
 	incident := p.someone()
 	if ticket, n, said := p.vendorNote(incident); said != nil {
 		p.say("  %q", said.text)
+		now := &words{text: "Corrected: " + said.text[:len(said.text)-1] + ", really.", edited: true, loose: p.may.forgotten || said.loose, signed: said.signed, ticket: ticket}
 		said.loose = true
-		now := &words{text: "Corrected: " + said.text[:len(said.text)-1] + ", really.", edited: true, loose: p.may.forgotten, signed: said.signed}
 		p.notes[incident] = append(p.notes[incident], now)
 		p.world.MMD.EditNote(ticket, n, now.text)
 	}
