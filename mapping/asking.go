@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"gopkg.in/yaml.v3"
 )
@@ -81,7 +82,7 @@ func (l *loader) clause(n *yaml.Node, c clause, when *expression) {
 
 // part fills the vars of one part of a query.
 func (l *loader) part(n *yaml.Node) string {
-	text := l.text(n, "a part of the query")
+	text := strings.TrimRight(l.text(n, "a part of the query"), "\n") // a block's last line break is not of its text
 	if l.blanks(n, text) {
 		text = strings.NewReplacer("^ ", "^", " ^", "^").Replace(text)
 	}
@@ -90,6 +91,7 @@ func (l *loader) part(n *yaml.Node) string {
 		before, after, open := strings.Cut(text, "{{")
 		out.WriteString(before)
 		if !open {
+			l.oneLine(n, out.String())
 			return out.String()
 		}
 		inner, rest, closed := strings.Cut(after, "}}")
@@ -99,6 +101,13 @@ func (l *loader) part(n *yaml.Node) string {
 		}
 		out.WriteString(l.fill(n, strings.TrimSpace(inner)))
 		text = rest
+	}
+}
+
+// oneLine refuses what cannot be seen: no value of a record holds it.
+func (l *loader) oneLine(n *yaml.Node, text string) {
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }) {
+		l.at(n, fmt.Sprintf("%q has a line break or a control character in it, which would be part of a value", text), "one line, or a list: [active=true, …]")
 	}
 }
 

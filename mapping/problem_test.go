@@ -93,6 +93,7 @@ func TestSlips(t *testing.T) {
 		"label_of of a value":                  {when(`label_of(lower(risk)) == "x"`), ":6:", "takes a field", ""},
 		"a var that is not set":                {when(`number == vars.nothing`), ":6:", "var nothing is not set", "bridge.yaml"},
 		"a blank before a clause":              {with("active=true", "active=true^ state=1"), ":5:", `a blank before "state"`, ""},
+		"a line break in a query":              {with("query: active=true", `query: "active=true\nstate=1"`), ":5:12:", "line break", "[active=true, …]"},
 		"javascript in a query":                {with("active=true", "caller_id=javascript:gs.getUserID()"), ":5:12:", "run by the server", ""},
 		"an operator that we cannot evaluate":  {with("active=true", "opened_atRELATIVEGT@hour@ago@1"), ":5:12:", "cannot be evaluated here", "opened_at in when:"},
 		"an unknown type":                      {with("type: Incident", "type: Incidents"), ":9:13:", `type "Incidents" is not known`, "did you mean Incident?"},

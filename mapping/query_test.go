@@ -1,6 +1,7 @@
 package mapping_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -156,6 +157,19 @@ func TestWhatIsSentHasNoOrderOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestAQueryWrittenAsABlockEndsWithItsLastWord(t *testing.T) {
+	t.Parallel()
+	for _, block := range []string{"query: |\n      active=true^state=1\n", "query: >\n      active=true^state=1\n", "query: >-\n      active=true^state=1\n"} {
+		rules, problems := mapping.Load("m", []byte(strings.Replace(minimal, "query: active=true\n", block, 1)), nil)
+		if rules == nil {
+			t.Fatalf("%s: %s", block, problems)
+		}
+		if got := rules.Tickets[0].Query.String(); got != "active=true^state=1" {
+			t.Errorf("%q is sent as %q", block, got)
+		}
+	}
+}
+
 func TestVarsInAQueryAreEscapedAndScriptsRefused(t *testing.T) {
 	t.Parallel()
 	src := strings.Replace(minimal, "query: active=true", `query: ["assignment_group.nameIN{{ vars.groups }}", "u_key={{ vars.key }}"]`, 1)
@@ -183,12 +197,18 @@ func TestVarsInAQueryAreEscapedAndScriptsRefused(t *testing.T) {
 }
 
 func FuzzQueryMatch(f *testing.F) {
-	for _, seed := range []string{"active=true^ORstate=2^NQnumberSTARTSWITHINC^EQ", "a=^^^b=1", "x^ORDERBYy^GROUPBYz", "priorityBETWEEN1@2", "^OR^NQ^^"} {
+	for _, seed := range []string{"active=true^ORstate=2^NQnumberSTARTSWITHINC^EQ", "a=^^^b=1", "x^ORDERBYy^GROUPBYz", "priorityBETWEEN1@2", "^OR^NQ^^", "e=true^ORstate=\n\n", "a=1\u0085b=2"} {
 		f.Add(seed, "state", "2")
 	}
 	f.Fuzz(func(t *testing.T, query, field, value string) {
-		src := strings.Replace(minimal, "query: active=true", "query: '"+strings.ReplaceAll(query, "'", "''")+"'", 1)
-		rules, _ := mapping.Load("f", []byte(src), nil)
+		with := func(query string) []byte {
+			quoted, err := json.Marshal(query) // as YAML does, and no line of it is folded
+			if err != nil {
+				t.Fatal(err)
+			}
+			return []byte(strings.Replace(minimal, "query: active=true", "query: "+string(quoted), 1))
+		}
+		rules, _ := mapping.Load("f", with(query), nil)
 		if rules == nil {
 			return
 		}
@@ -206,8 +226,7 @@ func FuzzQueryMatch(f *testing.F) {
 			t.Errorf("%q takes a record of which nothing was readable", query)
 		}
 		// What is sent is what is evaluated: reading it again gives the same.
-		src = strings.Replace(minimal, "query: active=true", "query: '"+strings.ReplaceAll(q.String(), "'", "''")+"'", 1)
-		if second, problems := mapping.Load("f", []byte(src), nil); second == nil {
+		if second, problems := mapping.Load("f", with(q.String()), nil); second == nil {
 			t.Errorf("%q is sent as %q, which is refused: %s", query, q, problems)
 		} else if got := second.Tickets[0].Query.String(); got != q.String() {
 			t.Errorf("%q is sent as %q, which reads as %q", query, q, got)
