@@ -15,8 +15,11 @@ import (
 // session-level advisory lock besides.
 type claims struct {
 	mu    sync.Mutex
-	taken map[string]*claimant
+	taken map[string]*claim
 }
+
+// claim is a name that is taken for as long as a session lasts; nil: it is being taken.
+type claim struct{ session context.Context } //nolint:containedctx // it is the session's life
 
 // claimant is one session that claims. What it holds ends with it.
 type claimant struct {
@@ -55,39 +58,50 @@ func (c *claimant) session() context.Context {
 // Claim takes what is named for this worker until release is called. The context
 // that it gives ends when the session ends that holds it.
 func (l *Ledger) Claim(ctx context.Context, name string) (held context.Context, release func(), err error) {
-	if !l.claims.take(name, l.me) {
+	mine := l.claims.take(name)
+	if mine == nil {
 		return nil, nil, plan.ErrClaimed
 	}
 	held = l.me.session()
 	if l.numbered {
 		if held, err = l.advise(ctx, name); err != nil {
-			l.claims.free(name, l.me)
+			l.claims.free(name, mine)
 			return nil, nil, err
 		}
 	}
+	l.claims.begin(mine, held)
 	return held, sync.OnceFunc(func() {
 		if l.numbered && held.Err() == nil {
-			l.unadvise(name) //nolint:contextcheck // it is freed whatever becomes of the caller
+			l.unadvise(name, held) //nolint:contextcheck // it is freed whatever becomes of the caller
 		}
-		l.claims.free(name, l.me)
+		l.claims.free(name, mine)
 	}), nil
 }
 
-// take gives a name to a claimant, if nobody has it.
-func (c *claims) take(name string, by *claimant) bool {
+// take gives a name, if no living session has it.
+func (c *claims) take(name string) *claim {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if has := c.taken[name]; has != nil && has.session().Err() == nil {
-		return false
+	if has := c.taken[name]; has != nil && (has.session == nil || has.session.Err() == nil) {
+		return nil
 	}
-	c.taken[name] = by
-	return true
+	mine := &claim{}
+	c.taken[name] = mine
+	return mine
 }
 
-func (c *claims) free(name string, by *claimant) {
+// begin binds a claim to the session that holds it.
+func (c *claims) begin(mine *claim, session context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.taken[name] == by {
+	mine.session = session
+}
+
+// free gives a name back, unless it was lost and is another's by now.
+func (c *claims) free(name string, mine *claim) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.taken[name] == mine {
 		delete(c.taken, name)
 	}
 }
@@ -103,13 +117,6 @@ func (l *Ledger) Session() *Ledger {
 // Break ends a session as a process that dies does: all that it claimed is free, and
 // whoever still works for it learns so. It begins anew with nothing.
 func (l *Ledger) Break() {
-	l.claims.mu.Lock()
-	defer l.claims.mu.Unlock()
-	for name, by := range l.claims.taken {
-		if by == l.me {
-			delete(l.claims.taken, name)
-		}
-	}
 	l.me.lose()
 	l.me.begin()
 }
@@ -130,9 +137,13 @@ func (l *Ledger) advise(ctx context.Context, name string) (held context.Context,
 	return held, err
 }
 
-// unadvise frees it. An error means that the session is gone, and the lock with it.
-func (l *Ledger) unadvise(name string) {
+// unadvise frees it, if it is still the session that took it: a later one may have
+// claimed the name anew. An error means that the session is gone, and the lock with it.
+func (l *Ledger) unadvise(name string, held context.Context) {
 	_ = l.change(context.Background(), func(ctx context.Context, tx tx) error {
+		if held.Err() != nil {
+			return nil
+		}
 		_, err := tx.exec(ctx, "SELECT pg_advisory_unlock(?)", l.number64(name))
 		return err
 	})

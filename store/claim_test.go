@@ -217,3 +217,20 @@ func TestAServerOnWhichAPromiseWouldNotHoldIsRefused(t *testing.T) {
 		t.Errorf("a newer schema: %v", err)
 	}
 }
+
+func TestAWorkerClaimsAnewWhatItsEndedSessionHad(t *testing.T) {
+	t.Parallel()
+	pairs(t, func(t *testing.T, first, second *store.Ledger, kill func()) {
+		held, old := claimed(t, first, "feed/tickets")
+		kill()
+		for held.Err() == nil { // a write meets the end
+			_ = first.SetMeta(t.Context(), "a", "write")
+		}
+		_, release := claimed(t, first, "feed/tickets")
+		old() // what was lost gives nothing back
+		refused(t, second, "feed/tickets")
+		release()
+		_, other := claimed(t, second, "feed/tickets")
+		other()
+	})
+}

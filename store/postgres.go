@@ -29,7 +29,7 @@ func openPostgres(ctx context.Context, cfg Config) (*Ledger, error) {
 		cfg.Silence = silence
 	}
 	l := &Ledger{
-		dialect: postgres(), claims: &claims{taken: map[string]*claimant{}}, me: newClaimant(),
+		dialect: postgres(), claims: &claims{taken: map[string]*claim{}}, me: newClaimant(),
 		queue: make(chan job), quit: make(chan struct{}), gone: make(chan struct{}),
 	}
 	if config.RuntimeParams["application_name"] == "" {

@@ -71,7 +71,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		return nil, err
 	}
 	l := &Ledger{
-		dialect: sqlite(), claims: &claims{taken: map[string]*claimant{}}, me: newClaimant(),
+		dialect: sqlite(), claims: &claims{taken: map[string]*claim{}}, me: newClaimant(),
 		queue: make(chan job), quit: make(chan struct{}), gone: make(chan struct{}),
 	}
 	if file != "" {

@@ -1,10 +1,15 @@
 package main_test
 
 import (
+	"bytes"
+	"context"
+	"database/sql"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
+	main "bridge/cmd/bridge"
 	"bridge/store/pgtest"
 )
 
@@ -30,5 +35,44 @@ func TestTheLedgerOnPostgreSQLAndABackup(t *testing.T) {
 	p.says(1, "pg_dump", "backup", file+"2")
 	if n := len(p.world.MMD.Tickets()); n != 1 {
 		t.Errorf("%d tickets", n)
+	}
+}
+
+func TestAServiceGoesOnWhenItsSessionOnTheLedgerHasEnded(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	url := pgtest.URL(t)
+	s.env["BRIDGE_STORE"] = url + "&application_name=service"
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	var out, errs bytes.Buffer
+	go func() { ended <- main.Run(ctx, &out, &errs, s.env, "run", "--config", s.config) }()
+	tickets := func(want int) {
+		t.Helper()
+		for range 300 {
+			if len(s.world.MMD.Tickets()) == want {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		t.Errorf("%d tickets after 30 s, want %d", len(s.world.MMD.Tickets()), want)
+	}
+	s.world.Incident(s.users, "Before", nil)
+	tickets(1)
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // what it did was answered
+	var cut int
+	if err := db.QueryRowContext(t.Context(), `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+		WHERE application_name = 'service' AND pid <> pg_backend_pid()`).Scan(&cut); err != nil || cut == 0 {
+		t.Fatalf("ended %d sessions, %v", cut, err)
+	}
+	s.world.Incident(s.users, "After", nil)
+	tickets(2)
+	stop()
+	if code := <-ended; code != 0 {
+		t.Errorf("the service ended with %d\n%s%s", code, out.String(), errs.String())
 	}
 }
