@@ -203,18 +203,27 @@ func (p *pass) oneRead(ctx context.Context, side plan.Side) error {
 	return nil
 }
 
+// hold stops what a hold stops from here on, and says that it is a new one: several
+// writes that are on their way meet the same.
+func (p *pass) hold(hold plan.Hold) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if slices.ContainsFunc(p.held, func(h plan.Hold) bool { return h.Rule == hold.Rule && h.What == hold.What }) {
+		return false
+	}
+	p.held = append(p.held, hold)
+	p.report.Held = append(p.report.Held, hold)
+	return true
+}
+
 // broken takes in how a write ended, before it is settled: what a lost right may
 // have refused waits instead of being parked.
 func (p *pass) broken(ctx context.Context, op plan.Op, r *result) error {
 	wait, hold := p.breaker.heard(op, r.err, p.Now())
-	if hold != nil {
+	if hold != nil && p.hold(*hold) {
 		if err := p.Ledger.Hold(ctx, *hold); err != nil {
 			return fmt.Errorf("hold rule %s: %w", hold.Rule, err)
 		}
-		p.mu.Lock()
-		p.held = append(p.held, *hold)
-		p.report.Held = append(p.report.Held, *hold)
-		p.mu.Unlock()
 	}
 	if wait == 0 {
 		return nil

@@ -31,12 +31,13 @@ func (f *freshRows) put(rec plan.Record) {
 	f.rows[rec.ID()] = rec
 }
 
-func (f *freshRows) take(id string) (plan.Record, bool) {
+// take gives a record that was read since a time: its op may have waited for a place.
+func (f *freshRows) take(id string, since time.Time) (plan.Record, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	rec, ok := f.rows[id]
 	delete(f.rows, id)
-	return rec, ok
+	return rec, ok && !rec.Seen.Before(since)
 }
 
 // refresh reads in batches the records of links whose next op was decided too
@@ -87,7 +88,7 @@ func (p *pass) again(ctx context.Context, story plan.Story, op plan.Op) (plan.Op
 	case !p.old(op) || (op.Kind.Creates() && op.Frozen):
 		return op, true, nil
 	}
-	rec, ok := p.fresh.take(story.Link.Record)
+	rec, ok := p.fresh.take(story.Link.Record, p.Now().Add(-p.Fresh))
 	if !ok {
 		var err error
 		if rec, err = p.readRecord(ctx, story.Link); err != nil {

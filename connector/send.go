@@ -270,13 +270,18 @@ func (p *pass) standIn(ctx context.Context, story plan.Story) (bool, error) {
 // stopped says that an op is not to be sent in this pass: its rule is held, or its
 // side has refused three times in a row.
 func (p *pass) stopped(op plan.Op) bool {
+	if p.isHeld(op) || p.breaker.paused(op.Kind.Side(), p.Now()) {
+		return true
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.isHeld(op) || p.breaker.paused(op.Kind.Side(), p.Now()) || p.strikes[op.Kind.Side()] >= strikesOut
+	return p.strikes[op.Kind.Side()] >= strikesOut
 }
 
 // isHeld says that a hold stops an op.
 func (p *pass) isHeld(op plan.Op) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	return slices.ContainsFunc(p.held, func(h plan.Hold) bool { return h.Stops(op) })
 }
 
@@ -284,11 +289,7 @@ func (p *pass) isHeld(op plan.Op) bool {
 // byte; without it, nothing is sent. It gives what the link has to do next, if that is
 // known without reading it again.
 func (p *pass) send(ctx, held context.Context, story plan.Story, op plan.Op) (next *plan.Story, err error) {
-	op, ready, err := p.again(ctx, story, op)
-	if err != nil || !ready {
-		return nil, err
-	}
-	r, op, err := p.beginAndCall(ctx, held, story.Link, op)
+	r, op, err := p.beginAndCall(ctx, held, story, op)
 	if err != nil || r == nil {
 		return nil, err
 	}
@@ -298,20 +299,27 @@ func (p *pass) send(ctx, held context.Context, story plan.Story, op plan.Op) (ne
 }
 
 // beginAndCall takes one of the places of what is begun ahead, until the side has
-// answered. No result: the bridge was told to stop.
-func (p *pass) beginAndCall(ctx, held context.Context, link plan.Link, op plan.Op) (*result, plan.Op, error) {
+// answered. What the op was decided on is looked at when it has its place: it may have
+// waited for long. No result: it is not to be sent, or the bridge was told to stop.
+func (p *pass) beginAndCall(ctx, held context.Context, story plan.Story, op plan.Op) (*result, plan.Op, error) {
 	side := op.Kind.Side()
 	if !take(ctx, p.begun[side]) {
 		return nil, op, nil
 	}
 	defer release(p.begun[side])
+	if p.stopped(op) {
+		return nil, op, nil
+	}
+	op, ready, err := p.again(ctx, story, op)
+	if err != nil || !ready {
+		return nil, op, err
+	}
 	began := p.Now() // the ledger may keep another clock's
-	op, err := p.Ledger.Begin(held, op, began)
-	if err != nil {
+	if op, err = p.Ledger.Begin(held, op, began); err != nil {
 		return nil, op, fmt.Errorf("begin: %w", err)
 	}
 	p.mark(began, time.Time{})
-	r := p.call(ctx, held, link, op, began)
+	r := p.call(ctx, held, story.Link, op, began)
 	return &r, op, nil
 }
 
