@@ -131,7 +131,7 @@ func (p *pass) end(ctx context.Context, story plan.Story, op plan.Op) error {
 			if behind.Key == op.Key || behind.State.Ended() || behind.Frozen {
 				continue
 			}
-			behind.State, behind.Ended, behind.Reason = plan.Cancelled, now, "its ticket is not wanted any more: "+op.Reason
+			behind.State, behind.Ended, behind.Reason, behind.Basis.Rev = plan.Cancelled, now, "its ticket is not wanted any more: "+op.Reason, op.Basis.Rev
 			if _, err := p.Ledger.Settle(ctx, behind, plan.Promise{At: now}); err != nil {
 				return err
 			}

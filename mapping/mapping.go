@@ -6,6 +6,7 @@ package mapping
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -116,6 +117,28 @@ func (s *Source) Matches(row Row) (bool, string) {
 		return false, fmt.Sprintf("when (%s) does not hold%s", s.at(s.when.line), s.when.values(row))
 	}
 	return true, fmt.Sprintf("matches query and when (%s)", s.at(s.when.line))
+}
+
+// Undecided says why it cannot be known whether the rule takes a record: a field that
+// decides was not readable. Empty: it can.
+func (s *Source) Undecided(row Row) string {
+	decides := s.Query.Fields()
+	if !s.Start.IsZero() {
+		decides = append(decides, "sys_created_on")
+	}
+	if s.when != nil {
+		for _, path := range s.when.paths {
+			if field, ours := strings.CutPrefix(path, "record/"); ours {
+				decides = append(decides, field)
+			}
+		}
+	}
+	for _, field := range decides {
+		if !readable(row, field) {
+			return field + " was not readable, a right is missing: it cannot be decided whether rule " + s.Name + " takes it"
+		}
+	}
+	return ""
 }
 
 // TicketRule makes tickets of records.

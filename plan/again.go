@@ -8,6 +8,7 @@ import "bridge/mapping"
 //	ticket.create  rule holds, fields there  promised, rendered again
 //	ticket.create  rule holds, a field gone  parked
 //	ticket.create  rule does not hold        superseded: no ticket is wanted any more
+//	ticket.create  what decides is hidden    parked: a right is missing
 //	record.update  something still differs   promised, rendered again
 //	record.update  nothing differs           superseded: the record says so already
 func (p Planner) Again(op Op, link Link, rec Record) Op {
@@ -20,13 +21,27 @@ func (p Planner) Again(op Op, link Link, rec Record) Op {
 		return p.updateAgain(rule, op, link, rec)
 	}
 	if ok, why := rule.Matches(rec.Row); !ok {
-		op.State, op.Reason = Superseded, "the record has moved: "+why
-		return op
+		return p.unwanted(op, rec, rule.Undecided(rec.Row), "the record has moved: "+why)
 	}
 	fresh := p.create(rule, link, rec)
 	fresh.Promised, fresh.Seq, fresh.Attempt, fresh.Why, fresh.Begun = op.Promised, op.Seq, op.Attempt, op.Why, op.Begun
 	return fresh
 }
+
+// unwanted ends a create that its rule does not take any more, or parks it while that
+// cannot be known. What is seen later decides anew, also if it is what was seen before.
+func (p Planner) unwanted(op Op, rec Record, hidden, why string) Op {
+	op.Basis.Rev = unwantedRev + p.rev(rec.Row)
+	op.State, op.Reason = Superseded, why
+	if hidden != "" {
+		op.State, op.Reason, op.Due = Parked, rec.Number()+": "+hidden, rec.Seen
+	}
+	return op
+}
+
+// unwantedRev goes before the fingerprint of what made an op unwanted: the same seen
+// under a rule that takes it is another one.
+const unwantedRev = "unwanted "
 
 func (p Planner) updateAgain(rule *mapping.TicketRule, op Op, link Link, rec Record) Op {
 	turned := op.Basis.Ticket
@@ -51,10 +66,16 @@ func (p Planner) ElevateAgain(rule *mapping.ElevationRule, link Link, op Op, tas
 	ok, reason := rule.Matches(task.Row)
 	consent, why, at := Approvals(rule, task.Row, task.Approvals, task.Now)
 	if !ok || consent == NotAsked || consent == Forbidden {
+		hidden := ""
 		if ok {
 			reason = why
+		} else {
+			hidden = rule.Undecided(task.Row)
 		}
-		op.State, op.Reason = Superseded, "not approved any more: "+reason
+		op = p.unwanted(op, task.Record, hidden, "not approved any more: "+reason)
+		if op.State == Parked {
+			return op, p.Refused(rule, link, op.Reason, task.Seen)
+		}
 		return op, Promise{}
 	}
 	fresh := p.elevate(rule, link, task, decided{consent, why, at})

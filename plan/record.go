@@ -241,8 +241,12 @@ func (p Planner) adopt(rule *mapping.TicketRule, link Link, create Op, rec Recor
 }
 
 // Unwanted ends what is owed to a record that no rule takes any more and that has
-// no ticket yet. What was begun may be there already, and stays.
+// no ticket yet. What was begun may be there already, and stays; so does what cannot be
+// decided since a right is missing.
 func (p Planner) Unwanted(story Story, rec Record, why string) Promise {
+	if rule := p.Rules.Ticket(story.Link.Rule); rule != nil && rule.Undecided(rec.Row) != "" {
+		return Promise{}
+	}
 	out := Promise{At: rec.Seen}
 	for _, op := range story.Ops {
 		if op.State.Ended() {
@@ -251,7 +255,7 @@ func (p Planner) Unwanted(story Story, rec Record, why string) Promise {
 		if op.Frozen {
 			return Promise{}
 		}
-		op.State, op.Ended, op.Reason, op.Basis.Rev = Cancelled, rec.Seen, "its ticket is not wanted any more: "+why, "unwanted "+p.rev(rec.Row)
+		op.State, op.Ended, op.Reason, op.Basis.Rev = Cancelled, rec.Seen, "its ticket is not wanted any more: "+why, unwantedRev+p.rev(rec.Row)
 		out.Ops = append(out.Ops, op)
 	}
 	if len(out.Ops) == 0 {
