@@ -69,10 +69,10 @@ func (l *Ledger) Claim(ctx context.Context, name string) (held context.Context, 
 			return nil, nil, err
 		}
 	}
-	l.claims.begin(mine, held)
+	l.claims.begin(held, mine)
 	return held, sync.OnceFunc(func() {
 		if l.numbered && held.Err() == nil {
-			l.unadvise(name, held) //nolint:contextcheck // it is freed whatever becomes of the caller
+			l.unadvise(held, name)
 		}
 		l.claims.free(name, mine)
 	}), nil
@@ -91,7 +91,7 @@ func (c *claims) take(name string) *claim {
 }
 
 // begin binds a claim to the session that holds it.
-func (c *claims) begin(mine *claim, session context.Context) {
+func (c *claims) begin(session context.Context, mine *claim) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	mine.session = session
@@ -139,11 +139,8 @@ func (l *Ledger) advise(ctx context.Context, name string) (held context.Context,
 
 // unadvise frees it, if it is still the session that took it: a later one may have
 // claimed the name anew. An error means that the session is gone, and the lock with it.
-func (l *Ledger) unadvise(name string, held context.Context) {
-	_ = l.change(context.Background(), func(ctx context.Context, tx tx) error {
-		if held.Err() != nil {
-			return nil
-		}
+func (l *Ledger) unadvise(held context.Context, name string) {
+	_ = l.change(held, func(ctx context.Context, tx tx) error {
 		_, err := tx.exec(ctx, "SELECT pg_advisory_unlock(?)", l.number64(name))
 		return err
 	})
