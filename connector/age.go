@@ -219,14 +219,8 @@ func (p *Poller) setBack(ctx context.Context) error {
 }
 
 // promise writes what was decided. What a lost ledger may have done is looked for
-// before it is sent; what runs away is held first.
+// before it is sent.
 func (p *Poller) promise(ctx context.Context, promise plan.Promise) ([]string, error) {
-	for _, h := range promise.Holds {
-		if err := p.Ledger.Hold(ctx, h); err != nil {
-			return nil, err
-		}
-	}
-	promise.Holds = nil
 	promise.Ops = p.Planner.Doubted(promise.Ops, p.Timing, p.Now())
 	for i, op := range promise.Ops {
 		if since, hides := p.hiding[op.Link]; hides && op.State == plan.Promised && op.Kind == plan.TicketNote && !op.Fact.After(since) {

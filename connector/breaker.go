@@ -212,7 +212,7 @@ func (p *pass) hold(hold plan.Hold) bool {
 		return false
 	}
 	p.held = append(p.held, hold)
-	p.report.Held = append(p.report.Held, hold)
+	p.report.held([]plan.Hold{hold})
 	return true
 }
 

@@ -149,8 +149,15 @@ type Report struct {
 	Unread []string
 	// Refused holds, by side, the error of credentials that were refused.
 	Refused map[plan.Side]error
-	// Held holds the rules whose creates are held.
+	// Held is what came to be held.
 	Held []plan.Hold
+}
+
+// held takes down what came to be held; what is held again is told as it is now.
+func (r *Report) held(holds []plan.Hold) {
+	for _, hold := range holds {
+		r.Held = append(slices.DeleteFunc(r.Held, func(h plan.Hold) bool { return h.Rule == hold.Rule && h.What == hold.What }), hold)
+	}
 }
 
 // unmapped counts what met no map entry in the ops that were promised.

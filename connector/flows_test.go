@@ -342,7 +342,7 @@ func TestTheBrakeHoldsARuleUntilItIsReleased(t *testing.T) {
 		if n := len(r.world.MMD.Tickets()); n != 0 || len(report.Held) != 1 || r.counts().Held != 1 || r.counts().Owed != 5 {
 			t.Fatalf("%d tickets, held %v, %+v", n, report.Held, r.counts())
 		}
-		if err := r.ledger.Release(t.Context(), "incident"); err != nil {
+		if err := r.ledger.Release(t.Context(), plan.Hold{Rule: "incident"}); err != nil {
 			t.Fatal(err)
 		}
 		r.rest()

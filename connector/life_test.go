@@ -227,7 +227,7 @@ func TestTwoIntegrationsThatAnswerEachOtherAreStopped(t *testing.T) {
 		if _, err := r.ledger.Promise(t.Context(), plan.Promise{Links: []plan.Link{link}, At: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.ledger.Release(t.Context(), link.ID); err != nil {
+		if err := r.ledger.Release(t.Context(), plan.Hold{Rule: link.ID, What: plan.HoldsNotes}); err != nil {
 			t.Fatal(err)
 		}
 		r.rest()

@@ -219,8 +219,8 @@ func (p *Poller) begin(ctx context.Context, name, fingerprint string) (reading, 
 		return reading{}, err
 	}
 	r := reading{cursor: cursor, began: p.Now(), spans: []span{{since: cursor.Read}}}
-	if cursor.Fingerprint != fingerprint || cursor.Full.Before(p.Planner.Aged) {
-		r.cursor = plan.Cursor{Feed: name, Fingerprint: fingerprint}
+	if cursor.Fingerprint != fingerprint || cursor.Full.IsZero() || cursor.Full.Before(p.Planner.Aged) {
+		r.cursor = plan.Cursor{Feed: name, Fingerprint: fingerprint, Creates: cursor.Creates}
 		r.spans = []span{{scan: true}}
 	} else if due, is := part(cursor, r.began, p.FullScan); is {
 		r.spans = append(r.spans, due)
@@ -236,6 +236,7 @@ func (p *Poller) end(ctx context.Context, r reading) error {
 	if read := r.began.Add(offset - lag).Truncate(time.Second); known && read.After(r.cursor.Read) {
 		r.cursor.Read = read
 	}
+	r.cursor.Creates = nil
 	_, err := p.Ledger.Promise(ctx, plan.Promise{Cursor: &r.cursor, At: r.began})
 	return err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +21,6 @@ func (p *Poller) candidates(ctx context.Context, t table, rule *mapping.TicketRu
 	if err != nil {
 		return err
 	}
-	creates := map[string]int{}
 	for _, span := range r.spans {
 		ask := itsm.Ask{Table: t.name, Query: rule.Query.String(), Fields: t.fields, Display: t.display, Above: span.above, UpTo: span.upTo}
 		rows := 0
@@ -28,36 +29,53 @@ func (p *Poller) candidates(ctx context.Context, t table, rule *mapping.TicketRu
 				return err
 			}
 			rows += len(records)
-			if err := p.observe(ctx, t, records, creates, report); err != nil {
+			if err := p.observe(ctx, t, records, &r, report); err != nil {
 				return err
 			}
 		}
 		r.read(span, rows)
 	}
-	if err := p.brake(ctx, creates, report); err != nil {
-		return err
-	}
 	return p.end(ctx, r)
 }
 
-// brake holds a rule that promised more creates in one cycle than it may.
-func (p *Poller) brake(ctx context.Context, creates map[string]int, report *Report) error {
-	for name, n := range creates {
-		limit := p.Creates
+// brake counts the new creates of a batch, and holds each rule that has more of them in
+// one reading than it may. The hold and the count are written with the creates: what
+// ends the reading early lets none through.
+func (p *Poller) brake(r *reading, promise *plan.Promise, stories map[string]*plan.Story) {
+	known := map[string]bool{}
+	for _, story := range stories {
+		for _, op := range story.Ops {
+			known[op.Key] = true
+		}
+	}
+	counts, news := maps.Clone(r.cursor.Creates), map[string]bool{}
+	for _, op := range promise.Ops {
+		if op.Kind != plan.TicketCreate || op.State != plan.Promised || known[op.Key] {
+			continue
+		}
+		if counts == nil {
+			counts = map[string]int{}
+		}
+		counts[op.Rule]++
+		news[op.Rule] = true
+	}
+	if len(news) == 0 {
+		return
+	}
+	r.cursor.Creates = counts
+	cursor := r.cursor
+	promise.Cursor = &cursor
+	for _, name := range slices.Sorted(maps.Keys(news)) {
+		limit, n := p.Creates, counts[name]
 		if rule := p.Planner.Rules.Ticket(name); rule != nil && rule.Creates >= 0 {
 			limit = rule.Creates
 		}
 		if limit == 0 || n <= limit {
 			continue
 		}
-		hold := plan.Hold{Rule: name, Since: p.Now(), Reason: fmt.Sprintf(
-			"%d creates in one cycle, the limit is %d: look at them with bridge plan, then bridge resume %s --accept %d", n, limit, name, n)}
-		if err := p.Ledger.Hold(ctx, hold); err != nil {
-			return err
-		}
-		report.Held = append(report.Held, hold)
+		promise.Holds = append(promise.Holds, plan.Hold{Rule: name, Since: p.Now(), Reason: fmt.Sprintf(
+			"%d creates in one cycle, the limit is %d: look at them with bridge plan, then bridge resume %s --accept %d", n, limit, name, n)})
 	}
-	return nil
 }
 
 // moved reads the linked records that changed, also those that left their rule's
@@ -160,8 +178,9 @@ func (p *Poller) byID(ctx context.Context, t table, ids []string, report *Report
 	return nil
 }
 
-// observe plans one batch of records and promises what they mean in one transaction.
-func (p *Poller) observe(ctx context.Context, t table, records []itsm.Record, creates map[string]int, report *Report) error {
+// observe plans one batch of records and promises what they mean in one transaction. r is
+// the reading that they are of, if it is one that may bring creates.
+func (p *Poller) observe(ctx context.Context, t table, records []itsm.Record, r *reading, report *Report) error {
 	report.Records += len(records)
 	seen := p.Now()
 	stories, err := p.stories(ctx, plan.LinkQuery{Records: idsOf(records), Kind: plan.TicketLink})
@@ -181,25 +200,19 @@ func (p *Poller) observe(ctx context.Context, t table, records []itsm.Record, cr
 		return err
 	}
 	promise := plan.Promise{At: seen}
-	rules := map[string]string{}
 	for _, rec := range news {
-		decided := p.decide(rec, stories[rec.ID()], report)
-		for _, op := range decided.Ops {
-			if op.Kind == plan.TicketCreate && op.State == plan.Promised {
-				rules[op.Key] = op.Rule
-			}
-		}
-		promise.Add(decided)
+		promise.Add(p.decide(rec, stories[rec.ID()], report))
+	}
+	if r != nil {
+		p.brake(r, &promise, stories)
 	}
 	if promise.Empty() {
 		return nil
 	}
 	added, err := p.promise(ctx, promise)
 	report.unmapped(promise.Ops, added)
-	for _, key := range added {
-		if rule, ok := rules[key]; ok && creates != nil {
-			creates[rule]++
-		}
+	if err == nil {
+		report.held(promise.Holds)
 	}
 	return err
 }

@@ -43,7 +43,7 @@ func (s *Sender) Send(ctx context.Context, report *Report) error {
 		s.born = s.Now()
 	}
 	pass := s.newPass(report)
-	if err := pass.holds(ctx); err != nil {
+	if err := pass.measured(ctx); err != nil {
 		return err
 	}
 	if _, err := s.Ledger.Recover(ctx, s.Now()); err != nil {
@@ -54,6 +54,9 @@ func (s *Sender) Send(ctx context.Context, report *Report) error {
 		due, err := s.Ledger.Due(ctx, s.Now())
 		if err != nil {
 			return fmt.Errorf("read what is due: %w", err)
+		}
+		if err := pass.holds(ctx); err != nil { // after that: another worker holds what runs away as it promises it
+			return err
 		}
 		due = pass.untried(due)
 		if len(due) == 0 {
@@ -110,12 +113,20 @@ func (s *Sender) newPass(report *Report) *pass {
 	return p
 }
 
+// holds reads what is held.
 func (p *pass) holds(ctx context.Context) error {
 	holds, err := p.Ledger.Holds(ctx)
 	if err != nil {
-		return fmt.Errorf("read which rules are held: %w", err)
+		return fmt.Errorf("read what is held: %w", err)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.held = holds
+	return nil
+}
+
+// measured reads what the ledger knows of itself and of how long things take.
+func (p *pass) measured(ctx context.Context) (err error) {
 	if p.Planner.Aged, err = aged(ctx, p.Ledger); err != nil {
 		return fmt.Errorf("read how old the ledger is: %w", err)
 	}

@@ -19,7 +19,7 @@ type Counts struct {
 	// Parked and Doubt wait for a person.
 	Parked int `json:"parked"`
 	Doubt  int `json:"doubt"`
-	// Held counts rules whose creates are held.
+	// Held counts what is held until a person lets it go on.
 	Held int `json:"held"`
 	// Twins and Vanished count links that have any.
 	Twins    int `json:"twins"`

@@ -50,7 +50,7 @@ type Promise struct {
 	Ops    []Op
 	Notes  []Note
 	Cursor *Cursor
-	// Holds stop what runs away. They are written before the rest.
+	// Holds stop what runs away.
 	Holds []Hold
 	// At is when it was decided.
 	At time.Time
@@ -66,7 +66,7 @@ func (p *Promise) Add(more Promise) {
 
 // Empty says that there is nothing to write.
 func (p *Promise) Empty() bool {
-	return len(p.Links) == 0 && len(p.Ops) == 0 && len(p.Notes) == 0 && p.Cursor == nil
+	return len(p.Links) == 0 && len(p.Ops) == 0 && len(p.Notes) == 0 && len(p.Holds) == 0 && p.Cursor == nil
 }
 
 // Cursor is how far a feed was read. Another fingerprint (of table, query, when
@@ -84,6 +84,9 @@ type Cursor struct {
 	// has read so far.
 	Rows    int `json:",omitzero"`
 	Counted int `json:",omitzero"`
+	// Creates is how many creates each rule was promised by a reading that has not ended:
+	// one that is begun anew counts on.
+	Creates map[string]int `json:",omitempty"`
 }
 
 // Hold stops something until an operator accepts it: what a rule creates, all
@@ -95,8 +98,6 @@ type Hold struct {
 	What   string    `json:"what,omitempty"`
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`
-	// Accept is how many creates an operator has let through; 0 while nobody has.
-	Accept int `json:"accept,omitempty"`
 }
 
 // What a hold stops, besides creates.

@@ -46,14 +46,14 @@ func (l *Ledger) Recover(ctx context.Context, now time.Time) (int, error) {
 	return n, nil
 }
 
-// Hold stops a rule's creates.
+// Hold stops something until a person lets it go on.
 func (l *Ledger) Hold(ctx context.Context, h plan.Hold) error {
-	return l.put(ctx, "INSERT INTO holds (rule, doc) VALUES (?, ?) ON CONFLICT (rule) DO UPDATE SET doc = excluded.doc", h.Rule, encode(h))
+	return l.change(ctx, func(ctx context.Context, tx tx) error { return putHold(ctx, tx, h) })
 }
 
-// Release lets a rule's creates go on.
-func (l *Ledger) Release(ctx context.Context, rule string) error {
-	return l.put(ctx, "DELETE FROM holds WHERE rule = ?", rule)
+// Release ends one hold of a rule or a link; others that it has stand.
+func (l *Ledger) Release(ctx context.Context, h plan.Hold) error {
+	return l.put(ctx, "DELETE FROM holds WHERE rule = ? AND what = ?", h.Rule, h.What)
 }
 
 // SetMeta writes a small fact.

@@ -362,9 +362,9 @@ func (l *Ledger) Cursor(ctx context.Context, feed string) (plan.Cursor, error) {
 	return c, json.Unmarshal(doc, &c)
 }
 
-// Holds lists the rules whose creates are held.
+// Holds lists what is held.
 func (l *Ledger) Holds(ctx context.Context) ([]plan.Hold, error) {
-	out, err := readPage(ctx, l.read, "SELECT 0, doc FROM holds ORDER BY rule", nil, document(func(*plan.Hold, int64) {}))
+	out, err := readPage(ctx, l.read, "SELECT 0, doc FROM holds ORDER BY rule, what", nil, document(func(*plan.Hold, int64) {}))
 	if err != nil {
 		return nil, fmt.Errorf("read which rules are held: %w", err)
 	}

@@ -152,6 +152,11 @@ func (l *Ledger) Promise(ctx context.Context, p plan.Promise) (added []string, e
 }
 
 func promise(ctx context.Context, tx tx, p plan.Promise) ([]string, error) {
+	for _, hold := range p.Holds {
+		if err := putHold(ctx, tx, hold); err != nil {
+			return nil, err
+		}
+	}
 	for _, link := range p.Links {
 		if err := putLink(ctx, tx, link); err != nil {
 			return nil, err
@@ -179,6 +184,14 @@ func promise(ctx context.Context, tx tx, p plan.Promise) ([]string, error) {
 		}
 	}
 	return added, nil
+}
+
+func putHold(ctx context.Context, tx tx, h plan.Hold) error {
+	_, err := tx.exec(ctx, "INSERT INTO holds (rule, what, doc) VALUES (?, ?, ?) ON CONFLICT (rule, what) DO UPDATE SET doc = excluded.doc", h.Rule, h.What, encode(h))
+	if err != nil {
+		return fmt.Errorf("hold %s: %w", h.Rule, err)
+	}
+	return nil
 }
 
 // putLink writes a link if it is as it was when it was read.

@@ -3,35 +3,35 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"bridge/plan"
 	"bridge/store"
 )
 
-// heldBy finds the hold of a rule, or of a record by its number.
-func heldBy(ctx context.Context, ledger *store.Ledger, name string) (plan.Hold, error) {
-	holds, err := ledger.Holds(ctx)
+// heldBy finds the holds of a rule, or of a record by its number.
+func heldBy(ctx context.Context, ledger *store.Ledger, name string) ([]plan.Hold, error) {
+	all, err := ledger.Holds(ctx)
 	if err != nil {
-		return plan.Hold{}, err
+		return nil, err
 	}
 	named := map[string]bool{name: true}
 	links, err := linksNamed(ctx, ledger, name)
 	if err != nil {
-		return plan.Hold{}, err
+		return nil, err
 	}
 	for _, link := range links {
 		named[link.ID] = true
 	}
-	for _, h := range holds {
-		if named[h.Rule] {
-			return h, nil
-		}
+	holds := slices.DeleteFunc(all, func(h plan.Hold) bool { return !named[h.Rule] })
+	if len(holds) == 0 {
+		return nil, &failure{code: exitUnable, err: fmt.Errorf("%s is not held", name)}
 	}
-	return plan.Hold{}, &failure{code: exitUnable, err: fmt.Errorf("%s is not held", name)}
+	return holds, nil
 }
 
-// goOn ends a hold that is not about how many creates there are.
-func (a *app) goOn(ctx context.Context, ledger *store.Ledger, hold plan.Hold) error {
+// goOn ends a hold.
+func (a *app) goOn(ctx context.Context, ledger *store.Ledger, hold plan.Hold, waiting int) error {
 	name := "rule " + hold.Rule
 	for link, err := range ledger.Links(ctx, plan.LinkQuery{IDs: []string{hold.Rule}}) {
 		if err != nil {
@@ -42,8 +42,12 @@ func (a *app) goOn(ctx context.Context, ledger *store.Ledger, hold plan.Hold) er
 			return err
 		}
 	}
-	if err := ledger.Release(ctx, hold.Rule); err != nil {
+	if err := ledger.Release(ctx, hold); err != nil {
 		return err
+	}
+	if hold.What == "" {
+		a.say("%s goes on: %d creates will be sent\n", name, waiting)
+		return nil
 	}
 	a.say("%s goes on\n", name)
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -110,29 +111,39 @@ func newResume(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) resume(ctx context.Context, ledger *store.Ledger, rule string, accept int) error {
-	hold, err := heldBy(ctx, ledger, rule)
+// resume ends all holds of a name, or none: creates that nobody has looked at hold the
+// rest back.
+func (a *app) resume(ctx context.Context, ledger *store.Ledger, name string, accept int) error {
+	holds, err := heldBy(ctx, ledger, name)
 	if err != nil {
 		return err
 	}
-	if hold.What != "" {
-		return a.goOn(ctx, ledger, hold)
-	}
 	waiting := 0
+	if slices.ContainsFunc(holds, func(h plan.Hold) bool { return h.What == "" }) {
+		if waiting, err = accepted(ctx, ledger, name, accept); err != nil {
+			return err
+		}
+	}
+	for _, hold := range holds {
+		if err := a.goOn(ctx, ledger, hold, waiting); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// accepted counts the creates of a rule that wait, and refuses more than were accepted.
+func accepted(ctx context.Context, ledger *store.Ledger, rule string, accept int) (waiting int, err error) {
 	for op, err := range ledger.Ops(ctx, plan.OpQuery{Rule: rule, Kinds: []plan.Kind{plan.TicketCreate}, States: []plan.State{plan.Promised}}) {
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if op.Key != "" {
 			waiting++
 		}
 	}
 	if waiting > accept {
-		return &failure{code: exitUnable, err: fmt.Errorf("%d creates of rule %s wait, %d were accepted: look at them with bridge status, then accept %d", waiting, rule, accept, waiting)}
+		return waiting, &failure{code: exitUnable, err: fmt.Errorf("%d creates of rule %s wait, %d were accepted: look at them with bridge status, then accept %d", waiting, rule, accept, waiting)}
 	}
-	if err := ledger.Release(ctx, rule); err != nil {
-		return err
-	}
-	a.say("rule %s goes on: %d creates will be sent\n", rule, waiting)
-	return nil
+	return waiting, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,7 +13,9 @@ import (
 	"testing"
 
 	main "bridge/cmd/bridge"
+	"bridge/plan"
 	"bridge/simulator"
+	"bridge/store"
 )
 
 // stage is a world over TLS, and a bridge.yaml that leads to it.
@@ -189,7 +192,19 @@ func TestTheBrakeIsReleasedByHand(t *testing.T) {
 		s.world.Incident(s.users, "Storm", nil)
 	}
 	s.must(3, "run", "--once")
+	ledger, err := store.Open(t.Context(), store.Config{URL: "sqlite:bridge.db", Dir: filepath.Dir(s.config)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(ledger.Hold(t.Context(), plan.Hold{Rule: "incident", What: plan.HoldsAll, Reason: "refused alike"}), ledger.Close()); err != nil {
+		t.Fatal(err)
+	}
 	s.must(1, "resume", "incident", "--accept", "3")
+	for _, want := range []string{"refused alike", "the limit is 2"} {
+		if out := s.must(0, "status"); !strings.Contains(out, want) {
+			t.Errorf("status lacks %q:\n%s", want, out)
+		}
+	}
 	s.must(0, "resume", "incident", "--accept", "4")
 	s.must(0, "run", "--once")
 	if n := len(s.world.MMD.Tickets()); n != 4 {

@@ -1,0 +1,108 @@
+package store_test
+
+import (
+	"database/sql"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bridge/plan"
+	"bridge/store"
+	"bridge/store/pgtest"
+)
+
+func holdsOf(t *testing.T, l *store.Ledger) []plan.Hold {
+	t.Helper()
+	holds, err := l.Holds(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return holds
+}
+
+func TestHolds(t *testing.T) {
+	t.Parallel()
+	creates := plan.Hold{Rule: "incident", Reason: "too many", Since: noon}
+	all := plan.Hold{Rule: "incident", What: plan.HoldsAll, Reason: "refused alike", Since: noon}
+	each(t, func(t *testing.T, l *store.Ledger) {
+		link := aLink(1)
+		promise(t, l, plan.Promise{Links: []plan.Link{link}, Ops: []plan.Op{aCreate(link)}, Holds: []plan.Hold{creates}})
+		if err := l.Hold(t.Context(), all); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]plan.Hold{creates, all}, holdsOf(t, l)); diff != "" {
+			t.Errorf("two holds of one rule (-want +got):\n%s", diff)
+		}
+		more := creates
+		more.Reason = "even more"
+		promise(t, l, plan.Promise{Holds: []plan.Hold{more}})
+		if err := l.Release(t.Context(), all); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]plan.Hold{more}, holdsOf(t, l)); diff != "" {
+			t.Errorf("one of them was let go (-want +got):\n%s", diff)
+		}
+		if _, err := l.Promise(t.Context(), plan.Promise{Holds: []plan.Hold{all}, Links: []plan.Link{link}}); err == nil {
+			t.Error("a promise on an older link was taken")
+		}
+		if diff := cmp.Diff([]plan.Hold{more}, holdsOf(t, l)); diff != "" {
+			t.Errorf("a promise that is refused holds nothing (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestALedgerOfTheFirstSchemaKeepsItsHolds(t *testing.T) {
+	t.Parallel()
+	for name, at := range map[string]func(t *testing.T) (cfg store.Config, driver, address, stamp string){
+		"on SQLite": func(t *testing.T) (cfg store.Config, driver, address, stamp string) {
+			t.Helper()
+			dir := t.TempDir()
+			return store.Config{URL: "sqlite:ledger.db", Dir: dir, Worker: true}, "sqlite", filepath.Join(dir, "ledger.db"), "PRAGMA user_version = 1"
+		},
+		"on PostgreSQL": func(t *testing.T) (cfg store.Config, driver, address, stamp string) {
+			t.Helper()
+			address = pgtest.URL(t)
+			return store.Config{URL: address, Worker: true}, "pgx", address, "UPDATE schema_version SET version = 1"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg, driver, address, stamp := at(t)
+			folder := map[string]string{"sqlite": "sqlite", "pgx": "postgres"}[driver]
+			schema, err := os.ReadFile(filepath.Join("migrations", folder, "0001_ledger.sql"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			db, err := sql.Open(driver, address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, statement := range []string{
+				string(schema), stamp,
+				`INSERT INTO holds (rule, doc) VALUES ('incident', '{"rule":"incident","reason":"too many","since":"2026-11-23T12:00:00Z"}')`,
+				`INSERT INTO holds (rule, doc) VALUES ('ticket/r1', '{"rule":"ticket/r1","what":"notes","reason":"a flood","since":"2026-11-23T12:00:00Z"}')`,
+			} {
+				if _, err := db.ExecContext(t.Context(), statement); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			l := open(t, cfg)
+			notes := plan.Hold{Rule: "ticket/r1", What: plan.HoldsNotes, Reason: "a flood", Since: noon}
+			want := []plan.Hold{{Rule: "incident", Reason: "too many", Since: noon}, notes}
+			if diff := cmp.Diff(want, holdsOf(t, l)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if err := l.Release(t.Context(), notes); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want[:1], holdsOf(t, l)); diff != "" {
+				t.Errorf("one was let go (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
