@@ -200,6 +200,10 @@ func (p *Poller) setBack(ctx context.Context) error {
 		return err
 	}
 	p.Planner.Aged = now
+	var err error
+	if p.Timing.Lag, err = measuredLag(ctx, p.Ledger); err != nil {
+		return err
+	}
 	var owed []plan.Op
 	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{States: []plan.State{plan.Promised}}) {
 		if err != nil {

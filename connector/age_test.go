@@ -444,3 +444,28 @@ func TestALedgerThatWasSetBackOpensNoElevationAgainAndSaysNothingTwice(t *testin
 		})
 	}
 }
+
+func TestALedgerThatWasSetBackLooksForAsLongAsTheListWasSeenToLag(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.Lag = 8 * time.Minute })
+		for i := range 3 { // the lag is measured
+			r.world.Incident(r.users, fmt.Sprintf("An older one, %d", i), nil)
+			r.cycles(20)
+		}
+		backup := copyOf(t, r.ledger)
+		r.world.Incident(r.users, "What proves the loss", nil)
+		r.cycles(20)
+		last := r.world.Incident(r.users, "The last one", nil)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets$", Kind: simulator.LostAfter})
+		r.cycle()
+		r.setBack(backup)
+		r.cycles(60)
+		r.rest()
+		r.ticketOf(last)
+		if c := r.counts(); c.Twins != 0 || c.Doubt != 0 {
+			t.Errorf("%+v\n%s", c, r.story())
+		}
+	})
+}

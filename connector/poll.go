@@ -36,7 +36,8 @@ type Poller struct {
 	Ahead time.Duration
 	// Creates is how many creates a rule may promise in one cycle before it is held; 0: any.
 	Creates int
-	// Timing is what an op waits that is looked for before it is sent.
+	// Timing is what an op waits that is looked for before it is sent; its lag is the
+	// ledger's.
 	Timing plan.Timing
 	// Readers is how many notes are read at once.
 	Readers int
@@ -64,6 +65,9 @@ func (p *Poller) Poll(ctx context.Context, report *Report) error {
 	forgot := p.Planner.Forgotten
 	if p.Planner.Forgotten, err = forgotten(ctx, p.Ledger); err != nil {
 		return fmt.Errorf("read what the ledger has forgotten: %w", err)
+	}
+	if p.Timing.Lag, err = measuredLag(ctx, p.Ledger); err != nil {
+		return fmt.Errorf("read the measured lag: %w", err)
 	}
 	if !p.Planner.Aged.Equal(was) || !p.Planner.Forgotten.Equal(forgot) {
 		p.calm = calm{}

@@ -133,12 +133,8 @@ func (p *pass) measured(ctx context.Context) (err error) {
 	if p.Planner.Forgotten, err = forgotten(ctx, p.Ledger); err != nil {
 		return fmt.Errorf("read what the ledger has forgotten: %w", err)
 	}
-	lag, err := p.Ledger.Meta(ctx, metaLag)
-	if err != nil {
+	if p.timing.Lag, err = measuredLag(ctx, p.Ledger); err != nil {
 		return fmt.Errorf("read the measured lag: %w", err)
-	}
-	if measured, err := time.ParseDuration(lag); err == nil {
-		p.timing.Lag = measured
 	}
 	if p.timing.Creates, p.timing.Appeared, err = appeared(ctx, p.Ledger); err != nil {
 		return fmt.Errorf("read how soon creates are shown: %w", err)

@@ -121,11 +121,10 @@ func appeared(ctx context.Context, ledger Ledger) (n int, longest time.Duration,
 // lagging measures how long a ticket of our own is missing from the list that
 // should show it: what is not found so soon proves nothing.
 func (p *Poller) lagging(ctx context.Context, seen []plan.Ticket, linked map[string]time.Time) error {
-	known, err := p.Ledger.Meta(ctx, metaLag)
+	most, err := measuredLag(ctx, p.Ledger)
 	if err != nil {
 		return err
 	}
-	most, _ := time.ParseDuration(known)
 	longest := most
 	for _, t := range seen {
 		missing := t.Seen.Sub(linked[t.ID])
@@ -144,6 +143,14 @@ const longestLag = time.Hour
 
 // metaLag is where the ledger keeps the longest measured lag.
 const metaLag = "lag"
+
+func measuredLag(ctx context.Context, ledger Ledger) (time.Duration, error) {
+	text, err := ledger.Meta(ctx, metaLag)
+	if err != nil || text == "" {
+		return 0, err
+	}
+	return time.ParseDuration(text)
+}
 
 // absent finds the open links whose ticket should have been listed and was not.
 func (p *Poller) absent(ctx context.Context) (out []string, linked map[string]time.Time, err error) {
