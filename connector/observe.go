@@ -24,7 +24,7 @@ func comment(e itsm.Entry) plan.Comment {
 }
 
 func approval(a itsm.Approval) plan.Approval {
-	return plan.Approval{Of: a.Of, Approver: a.Approver, State: a.State, At: a.Updated}
+	return plan.Approval{ID: a.ID, Of: a.Of, Approver: a.Approver, State: a.State, At: a.Updated}
 }
 
 // ticket gives a ticket as the rules read it.

@@ -64,11 +64,11 @@ func (p Planner) updateAgain(rule *mapping.TicketRule, op Op, link Link, rec Rec
 // any more parks it, and says so on the task.
 func (p Planner) ElevateAgain(rule *mapping.ElevationRule, link Link, op Op, task Task) (Op, Promise) {
 	ok, reason := rule.Matches(task.Row)
-	consent, why, at := Approvals(rule, task.Row, task.Approvals, task.Now)
-	if !ok || consent == NotAsked || consent == Forbidden {
+	d := approvals(rule, task.Row, task.Approvals, task.Now)
+	if !ok || d.withdrawn() {
 		hidden := ""
 		if ok {
-			reason = why
+			reason = d.why
 		} else {
 			hidden = rule.Undecided(task.Row)
 		}
@@ -78,7 +78,7 @@ func (p Planner) ElevateAgain(rule *mapping.ElevationRule, link Link, op Op, tas
 		}
 		return op, Promise{}
 	}
-	fresh := p.elevate(rule, link, task, decided{consent, why, at})
+	fresh := p.elevate(rule, link, task, d)
 	fresh.Promised, fresh.Seq, fresh.Attempt, fresh.Begun = op.Promised, op.Seq, op.Attempt, op.Begun
 	if fresh.State == Parked {
 		return fresh, p.Refused(rule, link, fresh.Reason, task.Seen)

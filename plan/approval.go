@@ -11,6 +11,7 @@ import (
 
 // Approval is one row of sysapproval_approver: one person's word on one object.
 type Approval struct {
+	ID string
 	// Of is the sys_id of the object that it is about.
 	Of       string
 	Approver string
@@ -35,9 +36,22 @@ const (
 	Unproven
 )
 
-// Approvals decides whether a task is approved. The rule's approval fields are
+// decided is what the approvals of a task come to, why, and when the newest one that
+// counts was given.
+type decided struct {
+	consent Consent
+	why     string
+	at      time.Time
+	// by are the rows that approve it.
+	by []string
+}
+
+// withdrawn says that it is not approved, or not any more.
+func (d decided) withdrawn() bool { return d.consent == NotAsked || d.consent == Forbidden }
+
+// approvals decides whether a task is approved. The rule's approval fields are
 // looked at in order; an approval row alone is not an approval, and a field alone
-// is not either. It gives the reason, and when the approval that counts was given.
+// is not either.
 //
 //	field                                    result
 //	approved, and its object's rows agree    approved
@@ -46,11 +60,11 @@ const (
 //	empty, not requested, not_required       the next field is looked at
 //	requested, rejected, cancelled, other    forbidden
 //	no field left                            not asked
-func Approvals(rule *mapping.ElevationRule, row mapping.Row, rows []Approval, now time.Time) (Consent, string, time.Time) {
+func approvals(rule *mapping.ElevationRule, row mapping.Row, rows []Approval, now time.Time) decided {
 	for _, path := range rule.Approved {
 		cell, readable := row[path]
 		if !readable {
-			return Unproven, path + " was not readable: a right is missing", time.Time{}
+			return decided{consent: Unproven, why: path + " was not readable: a right is missing"}
 		}
 		switch cell.Value {
 		case "approved":
@@ -58,21 +72,22 @@ func Approvals(rule *mapping.ElevationRule, row mapping.Row, rows []Approval, no
 		case "", "not requested", "not_required":
 			continue
 		default:
-			return Forbidden, fmt.Sprintf("%s is %q", path, cell.Value), time.Time{}
+			return decided{consent: Forbidden, why: fmt.Sprintf("%s is %q", path, cell.Value)}
 		}
 	}
-	return NotAsked, strings.Join(rule.Approved, ", ") + ": nobody has approved yet", time.Time{}
+	return decided{consent: NotAsked, why: strings.Join(rule.Approved, ", ") + ": nobody has approved yet"}
 }
 
 // confirmed checks the rows of the object whose field says approved: one by a
 // person who counts, none rejected.
-func confirmed(rule *mapping.ElevationRule, row mapping.Row, path string, rows []Approval, now time.Time) (Consent, string, time.Time) {
-	var newest time.Time
+func confirmed(rule *mapping.ElevationRule, row mapping.Row, path string, rows []Approval, now time.Time) decided {
+	d := decided{consent: Unproven}
 	object := ApprovalObject(row, path)
 	if object == "" {
-		return Unproven, path + " is approved, and what it belongs to is not readable", newest
+		d.why = path + " is approved, and what it belongs to is not readable"
+		return d
 	}
-	var by string
+	var person string
 	found, excluded := 0, 0
 	for _, r := range rows {
 		if r.Of != object {
@@ -81,25 +96,58 @@ func confirmed(rule *mapping.ElevationRule, row mapping.Row, path string, rows [
 		found++
 		switch {
 		case r.State == "rejected":
-			return Unproven, path + " is approved, but one of its approval rows is rejected", newest
-		case r.State != "approved":
+			return decided{consent: Unproven, why: path + " is approved, but one of its approval rows is rejected"}
+		case r.State != "approved" || r.At.IsZero():
 		case r.Approver == "" || barred(rule, row, r.Approver):
 			excluded++
-		case r.At.After(newest):
-			newest, by = r.At, r.Approver
+		default:
+			d.by = append(d.by, r.ID)
+			if r.At.After(d.at) {
+				d.at, person = r.At, r.Approver
+			}
 		}
 	}
 	switch {
 	case found == 0:
-		return Unproven, path + " is approved, but no approval rows of it can be read", newest
-	case by == "" && excluded > 0:
-		return Unproven, path + " is approved only by " + strings.Join(rule.NotBy, " or ") + ", who may not", newest
-	case by == "":
-		return Unproven, path + " is approved, but none of its approval rows is", newest
-	case rule.Within > 0 && now.Sub(newest) > rule.Within:
-		return TooLate, fmt.Sprintf("approved at %s, longer than %s ago", newest.UTC().Format(time.RFC3339), rule.Within), newest
+		d.why = path + " is approved, but no approval rows of it can be read"
+	case person == "" && excluded > 0:
+		d.why = path + " is approved only by " + strings.Join(rule.NotBy, " or ") + ", who may not"
+	case person == "":
+		d.why = path + " is approved, but none of its approval rows is"
+	case rule.Within > 0 && now.Sub(d.at) > rule.Within:
+		d.consent, d.why = TooLate, fmt.Sprintf("approved at %s, longer than %s ago", d.at.UTC().Format(time.RFC3339), rule.Within)
+	default:
+		d.consent, d.why = Approved, fmt.Sprintf("%s is approved, by %s at %s", path, person, d.at.UTC().Format(time.RFC3339))
 	}
-	return Approved, fmt.Sprintf("%s is approved, by %s at %s", path, by, newest.UTC().Format(time.RFC3339)), newest
+	return d
+}
+
+// consentOf is where a link keeps the approvals that its elevation was opened on.
+const consentOf = "approval"
+
+// consented keeps the approvals that an elevation is opened on. They count once: a row
+// that is touched afterwards is no new approval.
+func consented(link *Link, by []string) {
+	link.Base[consentOf] = Baseline{Value: strings.Join(by, " ")}
+}
+
+// anew says that a task whose link had an elevation is approved once more.
+//
+//	what the elevation was opened on  approved now by            anew
+//	known                             a row that is not of them  yes
+//	known                             those rows                 no, whatever was written in them
+//	known, and seen withdrawn since   any row                    yes
+//	not known: the ledger was lost    a row that moved since     yes, by the desk's clock
+func (d decided) anew(link Link, task Task) bool {
+	if d.consent != Approved && d.consent != TooLate {
+		return false
+	}
+	base, known := link.Base[consentOf]
+	if !known {
+		return d.at.After(link.Linked.Add(task.Now.Sub(task.Seen)))
+	}
+	before := strings.Fields(base.Value)
+	return slices.ContainsFunc(d.by, func(id string) bool { return !slices.Contains(before, id) })
 }
 
 // barred says that a person's approval does not count: the requester's own, say.

@@ -54,37 +54,55 @@ func (p Planner) MatchElevation(table string, row mapping.Row) (*mapping.Elevati
 //	other      any              nothing
 //	approved   so long ago that its elevation may be forgotten: nothing
 func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (Promise, string) {
-	consent, why, at := Approvals(rule, task.Row, task.Approvals, task.Now)
-	if consent == NotAsked || consent == Forbidden {
-		return Promise{}, why
+	d := approvals(rule, task.Row, task.Approvals, task.Now)
+	if d.withdrawn() {
+		out := Promise{At: task.Seen}
+		if story != nil {
+			out.Links = forgetConsent(story.Link)
+		}
+		return out, d.why
 	}
-	if story != nil && story.Link.MMD != "" && !at.After(story.Link.Linked) {
-		return Promise{}, "had its elevation for the approval that it has"
+	if story != nil && story.Link.MMD != "" && !d.anew(story.Link, task) {
+		return Promise{Links: keepConsent(story.Link, d), At: task.Seen}, "had its elevation for the approval that it has"
 	}
-	if story == nil && p.forgot(at) {
+	if story == nil && p.forgot(d.at) {
 		return Promise{}, "was approved so long ago that its elevation may be forgotten: it needs a new approval"
 	}
 	if task.ParentOwes {
 		return Promise{}, "waits for the ticket of its parent"
 	}
 	link := p.newLink(ElevationLink, rule.Name, task.Record, story)
-	op := p.elevate(rule, link, task, decided{consent, why, at})
+	op := p.elevate(rule, link, task, d)
 	if known(story, op) {
-		return Promise{}, why
+		return Promise{}, d.why
 	}
 	out := Promise{Links: []Link{link}, Ops: []Op{op}, At: task.Seen}
 	if op.State == Parked {
 		said := p.report(rule.Report, link, "parked", "No elevation request was opened: "+op.Reason, task.Seen)
 		out.Ops = append(out.Ops, since(said, op.Fact)...)
 	}
-	return out, why
+	return out, d.why
 }
 
-// decided is what the approvals of a task came to, why, and when the one that counts was given.
-type decided struct {
-	consent Consent
-	why     string
-	at      time.Time
+// forgetConsent gives a link whose approval was seen withdrawn: the next one is anew,
+// also by the same row.
+func forgetConsent(link Link) []Link {
+	if link.MMD == "" || link.Base[consentOf].Value == "" {
+		return nil
+	}
+	link = link.clone()
+	consented(&link, nil)
+	return []Link{link}
+}
+
+// keepConsent gives a link that does not know what its elevation was opened on.
+func keepConsent(link Link, d decided) []Link {
+	if _, known := link.Base[consentOf]; known || len(d.by) == 0 {
+		return nil
+	}
+	link = link.clone()
+	consented(&link, d.by)
+	return []Link{link}
 }
 
 func (p Planner) elevate(rule *mapping.ElevationRule, link Link, task Task, d decided) Op {
@@ -93,7 +111,7 @@ func (p Planner) elevate(rule *mapping.ElevationRule, link Link, task Task, d de
 		Key: key(ElevationCreate, link.Record, generation), Link: link.ID, Rule: rule.Name, Kind: ElevationCreate, State: Promised,
 		Mark: p.Pair.Mark(link.Record, ElevationCreate, generation, ""), Why: d.why, Fact: d.at, Promised: task.Seen, Due: task.Seen, Basis: p.basis(task.Record),
 	}
-	op.Basis.Rev = hash(op.Basis.Rev + strconv.Itoa(int(d.consent)) + d.at.String())
+	op.Basis.Rev, op.Basis.Approvals = hash(op.Basis.Rev+strconv.Itoa(int(d.consent))+d.at.String()), d.by
 	if d.consent != Approved {
 		op.State, op.Reason = Parked, task.Number()+": "+d.why
 		return op
@@ -121,7 +139,15 @@ func (p Planner) LinkedTask(rule *mapping.ElevationRule, story Story, task Task)
 		link.Left, link.Notice = time.Time{}, ""
 		out.Links = []Link{link}
 	}
-	if actions, why := p.closes(rule, link, task); why != "" {
+	d := approvals(rule, task.Row, task.Approvals, task.Now)
+	changed := keepConsent(link, d)
+	if d.withdrawn() {
+		changed = forgetConsent(link)
+	}
+	if len(changed) > 0 {
+		link, out.Links = changed[0], changed
+	}
+	if actions, why := p.closes(rule, link, task, d); why != "" {
 		out.Ops = []Op{p.closeElevation(rule, link, actions, why, task.Seen)}
 	}
 	return out
@@ -161,7 +187,7 @@ func (p Planner) closeElevation(rule *mapping.ElevationRule, link Link, actions,
 	}
 }
 
-func (p Planner) closes(rule *mapping.ElevationRule, link Link, task Task) (actions, why string) {
+func (p Planner) closes(rule *mapping.ElevationRule, link Link, task Task, d decided) (actions, why string) {
 	in := mapping.Input{Record: task.Row, TicketOf: task.TicketOf}
 	actions = rule.ActionsTaken(in)
 	if actions == "" {
@@ -170,9 +196,8 @@ func (p Planner) closes(rule *mapping.ElevationRule, link Link, task Task) (acti
 	if ok, reason := rule.Closes(in); ok {
 		return actions, orElse(reason, "close.when holds")
 	}
-	consent, reason, _ := Approvals(rule, task.Row, task.Approvals, task.Now)
-	if consent == NotAsked || consent == Forbidden {
-		return "The approval was withdrawn", "the approval was withdrawn: " + reason
+	if d.withdrawn() {
+		return "The approval was withdrawn", "the approval was withdrawn: " + d.why
 	}
 	if rule.CloseAfter > 0 && task.Seen.Sub(link.Linked) > rule.CloseAfter {
 		return fmt.Sprintf("Closed after %s", rule.CloseAfter), fmt.Sprintf("open for longer than close_after %s", rule.CloseAfter)
@@ -184,6 +209,9 @@ func (p Planner) closes(rule *mapping.ElevationRule, link Link, task Task) (acti
 func (p Planner) Opened(rule *mapping.ElevationRule, link Link, create Op, id string, now time.Time) Promise {
 	link = link.clone()
 	link.MMD, link.Linked, link.Moved, link.Notice = id, now, now, ""
+	if len(create.Basis.Approvals) > 0 {
+		consented(&link, create.Basis.Approvals)
+	}
 	device := create.Basis.Record["cmdb_ci.name"].Value
 	text := "Elevation request " + id + " was opened"
 	if device != "" {

@@ -113,4 +113,6 @@ type Basis struct {
 	Ticket mapping.Row `json:",omitempty"`
 	// TicketOf answers ticket_of(path) as it stood.
 	TicketOf map[string]string `json:",omitempty"`
+	// Approvals are the rows that approve an elevation.
+	Approvals []string `json:",omitempty"`
 }

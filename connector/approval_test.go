@@ -1,0 +1,92 @@
+package connector_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bridge/plan"
+	"bridge/simulator"
+)
+
+// TestAnApprovalCountsOnce opens an elevation on an approval, lets the vendor close it
+// while its task is still open, and has something happen to the approval.
+func TestAnApprovalCountsOnce(t *testing.T) {
+	t.Parallel()
+	// unknown takes from the ledger what the elevation was opened on, as a loss does.
+	unknown := func(r *rig) {
+		for link, err := range r.ledger.Links(r.Context(), plan.LinkQuery{Kind: plan.ElevationLink}) {
+			if err != nil {
+				r.Fatal(err)
+			}
+			delete(link.Base, "approval")
+			if _, err := r.ledger.Promise(r.Context(), plan.Promise{Links: []plan.Link{link}, At: time.Now()}); err != nil {
+				r.Fatal(err)
+			}
+		}
+	}
+	// asked asks Bea once more, and gives her row.
+	asked := func(r *rig, item string) string {
+		return r.world.ITSM.RequestApproval("sc_req_item", item, r.users.Bea)[0]
+	}
+	cases := map[string]struct {
+		happens func(r *rig, item, row string)
+		opened  int
+	}{
+		"nothing happens": {func(*rig, string, string) {}, 1},
+		"a word is written in its row": {func(r *rig, _, row string) {
+			r.world.ITSM.Set("sysapproval_approver", row, map[string]string{"due_date": "2030-01-01 00:00:00"})
+		}, 1},
+		"a word is written in its row, again and again": {func(r *rig, _, row string) {
+			for i := range 3 {
+				r.world.ITSM.Set("sysapproval_approver", row, map[string]string{"due_date": fmt.Sprintf("203%d-01-01 00:00:00", i)})
+				r.cycles(2)
+			}
+		}, 1},
+		"another one is asked for and given": {func(r *rig, item, _ string) {
+			asked(r, item)
+			r.cycles(2)
+			r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		}, 2},
+		"it is withdrawn, and given again in the same row": {func(r *rig, item, row string) {
+			r.world.ITSM.Withdraw(item)
+			r.cycles(2)
+			r.world.ITSM.Set("sysapproval_approver", row, map[string]string{"state": "approved"})
+			r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "approved"})
+		}, 2},
+		"the ledger is lost": {func(r *rig, _, _ string) { unknown(r) }, 1},
+		"the ledger is lost, and a word is written in its row later": {func(r *rig, _, row string) {
+			unknown(r)
+			r.cycles(2)
+			r.world.ITSM.Set("sysapproval_approver", row, map[string]string{"due_date": "2030-01-01 00:00:00"})
+		}, 1},
+		"the ledger is lost, and another one is given": {func(r *rig, item, _ string) {
+			unknown(r)
+			time.Sleep(time.Minute)
+			r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		}, 2},
+	}
+	for name, tt := range cases {
+		for _, ahead := range []time.Duration{0, 10 * time.Minute, -10 * time.Minute} {
+			t.Run(fmt.Sprintf("%s, the desk's clock is %s ahead", name, ahead), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					r := newRigOn(t, simulator.New(simulator.Config{Now: func() time.Time { return time.Now().Add(ahead) }}))
+					_, item := r.world.Task(r.users, "")
+					row := asked(r, item)
+					r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+					r.cycles(4)
+					r.elevation(true)
+					r.world.MMD.CloseElevation(r.world.MMD.Elevations()[0].ID)
+					r.cycles(2)
+					tt.happens(r, item, row)
+					r.cycles(4)
+					if all := r.world.MMD.Elevations(); len(all) != tt.opened {
+						t.Errorf("%d elevation requests, want %d: %+v\n%s", len(all), tt.opened, all, r.story())
+					}
+				})
+			})
+		}
+	}
+}
