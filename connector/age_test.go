@@ -82,67 +82,75 @@ func (r *rig) setBack(to *store.Ledger) {
 
 func TestALedgerThatWasSetBackSendsNothingTwiceAndLosesNothing(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		older := r.world.Incident(r.users, "An older one", nil)
-		r.rest()
-		backup := copyOf(t, r.ledger)
-		newer := r.world.Incident(r.users, "A newer one", nil)
-		r.world.ITSM.Comment("incident", newer, "ada.byron", "Please help.")
-		r.world.ITSM.Comment("incident", older, "ada.byron", "And with this one.")
-		task, item := r.world.Task(r.users, newer)
-		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
-		r.rest()
-		r.world.MMD.AddNote(r.ticketOf(newer).ID, "vera@vendor.example", "On it.")
-		r.world.MMD.AddNote(r.ticketOf(older).ID, "vera@vendor.example", "This too.")
-		r.world.ITSM.Set("incident", older, map[string]string{"priority": "1", "impact": "1", "urgency": "1"})
-		r.rest()
-		wrote := map[string]int{}
-		for _, n := range r.world.ITSM.Journal(task, "work_notes") {
-			wrote[n.Text]++
-		}
-		told := len(r.told(r.ticketOf(older).ID))
+	for _, ahead := range []time.Duration{0, 4 * time.Minute, -4 * time.Minute} {
+		t.Run(fmt.Sprintf("the clocks of both sides are %s ahead", ahead), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { setBackWith(t, ahead) })
+		})
+	}
+}
 
-		r.setBack(backup)
-		r.world.ITSM.Comment("incident", newer, "ada.byron", "While it was down.")
-		time.Sleep(time.Second)
-		for range 3 {
-			time.Sleep(10 * time.Minute)
-			r.rest()
-		}
-		r.world.MMD.AddNote(r.ticketOf(newer).ID, "vera@vendor.example", "Done.")
-		time.Sleep(time.Hour)
-		r.rest()
+func setBackWith(t *testing.T, ahead time.Duration) {
+	t.Helper()
+	r := newRigOn(t, simulator.New(simulator.Config{Now: func() time.Time { return time.Now().Add(ahead) }}))
+	older := r.world.Incident(r.users, "An older one", nil)
+	r.rest()
+	backup := copyOf(t, r.ledger)
+	newer := r.world.Incident(r.users, "A newer one", nil)
+	r.world.ITSM.Comment("incident", newer, "ada.byron", "Please help.")
+	r.world.ITSM.Comment("incident", older, "ada.byron", "And with this one.")
+	task, item := r.world.Task(r.users, newer)
+	r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+	r.rest()
+	r.world.MMD.AddNote(r.ticketOf(newer).ID, "vera@vendor.example", "On it.")
+	r.world.MMD.AddNote(r.ticketOf(older).ID, "vera@vendor.example", "This too.")
+	r.world.ITSM.Set("incident", older, map[string]string{"priority": "1", "impact": "1", "urgency": "1"})
+	r.rest()
+	wrote := map[string]int{}
+	for _, n := range r.world.ITSM.Journal(task, "work_notes") {
+		wrote[n.Text]++
+	}
+	told := len(r.told(r.ticketOf(older).ID))
 
-		count := map[string]int{}
-		for _, id := range []string{newer, older} {
-			for _, text := range append(r.told(r.ticketOf(id).ID), r.said(id)...) {
-				count[text]++
-			}
+	r.setBack(backup)
+	r.world.ITSM.Comment("incident", newer, "ada.byron", "While it was down.")
+	time.Sleep(time.Second)
+	for range 3 {
+		r.rest()
+		time.Sleep(10 * time.Minute)
+	}
+	r.world.MMD.AddNote(r.ticketOf(newer).ID, "vera@vendor.example", "Done.")
+	time.Sleep(time.Hour)
+	r.rest()
+
+	count := map[string]int{}
+	for _, id := range []string{newer, older} {
+		for _, text := range append(r.told(r.ticketOf(id).ID), r.said(id)...) {
+			count[text]++
 		}
-		for _, text := range []string{"Please help.", "And with this one.", "While it was down.", "On it.", "This too.", "Done."} {
-			if count[text] != 1 {
-				t.Errorf("%q was passed on %d times\n%s", text, count[text], r.story())
-			}
+	}
+	for _, text := range []string{"Please help.", "And with this one.", "While it was down.", "On it.", "This too.", "Done."} {
+		if count[text] != 1 {
+			t.Errorf("%q was passed on %d times\n%s", text, count[text], r.story())
 		}
-		if n := len(r.told(r.ticketOf(older).ID)); n != told {
-			t.Errorf("the older ticket has %d notes, it had %d: %q", n, told, r.told(r.ticketOf(older).ID))
+	}
+	if n := len(r.told(r.ticketOf(older).ID)); n != told {
+		t.Errorf("the older ticket has %d notes, it had %d: %q", n, told, r.told(r.ticketOf(older).ID))
+	}
+	if n := len(r.world.MMD.Elevations()); n != 1 {
+		t.Errorf("%d elevation requests, want one\n%s", n, r.story())
+	}
+	for _, n := range r.world.ITSM.Journal(task, "work_notes") {
+		wrote[n.Text]--
+	}
+	for text, left := range wrote {
+		if left != 0 {
+			t.Errorf("%q was said %d times more on the task", text, -left)
 		}
-		if n := len(r.world.MMD.Elevations()); n != 1 {
-			t.Errorf("%d elevation requests, want one\n%s", n, r.story())
-		}
-		for _, n := range r.world.ITSM.Journal(task, "work_notes") {
-			wrote[n.Text]--
-		}
-		for text, left := range wrote {
-			if left != 0 {
-				t.Errorf("%q was said %d times more on the task", text, -left)
-			}
-		}
-		if c := r.counts(); c.Doubt+c.Twins+c.Vanished > 0 {
-			t.Errorf("%+v\n%s", c, r.story())
-		}
-	})
+	}
+	if c := r.counts(); c.Doubt+c.Twins+c.Vanished > 0 {
+		t.Errorf("%+v\n%s", c, r.story())
+	}
 }
 
 // TestALedgerThatLostOnlyNotesSendsNoneTwice sets a ledger back over a time in which

@@ -15,8 +15,8 @@ import (
 	"bridge/plan"
 )
 
-// skew is how far apart the two clocks may be: a probe looks so far back behind begin.
-const skew = 5 * time.Minute
+// skew is how far apart the clocks may be: a probe looks so far back behind begin.
+const skew = plan.Skew
 
 // probe looks for an op whose outcome is unknown. A hit settles it at once;
 // absence counts only if the read is known to see, and only after the wait.

@@ -26,18 +26,30 @@ func (p Planner) old(link *Link, side string) bool {
 	return true
 }
 
+// Skew is how far apart the clocks of the bridge and of the two sides may be.
+const Skew = 5 * time.Minute
+
+// lost is until when a ledger that is lost may have dealt with things, by any clock;
+// zero: none was lost.
+func (p Planner) lost() time.Time {
+	if p.Aged.IsZero() {
+		return p.Aged
+	}
+	return p.Aged.Add(Skew)
+}
+
 // agedMark names the loss that a baseline was taken after.
 func (p Planner) agedMark() string { return p.Aged.UTC().Format(time.RFC3339Nano) }
 
 // Doubted makes what is promised from facts that a lost ledger, or a link that was
 // forgotten, may have dealt with unknown: it is looked for before it is sent.
 //
-//	fact                          op        result
-//	written before the loss       promised  unknown: looked for until absence counts
-//	written after it              any       as it is
-//	–                             update    as it is: only what differs is sent
+//	fact                                   op        result
+//	written before the loss, by any clock  promised  unknown: looked for until absence counts
+//	written after it                       any       as it is
+//	–                                      update    as it is: only what differs is sent
 func (p Planner) Doubted(ops []Op, timing Timing, now time.Time) []Op {
-	lost := p.Aged
+	lost := p.lost()
 	if p.Forgotten.After(lost) {
 		lost = p.Forgotten
 	}

@@ -36,7 +36,7 @@ type seenNotes struct {
 
 // seen gathers the notes of one side and the marks of the ops that write there.
 func (p Planner) seen(story Story, side Side, writes Kind) seenNotes {
-	s := seenNotes{ids: map[string]string{}, marks: map[string]string{}, mine: map[string]bool{}, taken: map[string]bool{}, owns: p.Pair.Owns, lost: p.Aged}
+	s := seenNotes{ids: map[string]string{}, marks: map[string]string{}, mine: map[string]bool{}, taken: map[string]bool{}, owns: p.Pair.Owns, lost: p.lost()}
 	for _, n := range story.Notes {
 		if n.Side != side {
 			continue

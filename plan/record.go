@@ -197,7 +197,7 @@ func (p Planner) Lost(rec Record, story *Story, t Ticket) bool {
 	if story != nil && (story.Link.MMD != "" || story.Link.Generation != generation) {
 		return false // it names the ticket of an earlier generation, as it should
 	}
-	return generation > 0 && t.Created.After(p.Aged) && !p.forgot(instanceTime(rec.Row["sys_created_on"].Value, rec.Seen))
+	return generation > 0 && t.Created.After(p.lost()) && !p.forgot(instanceTime(rec.Row["sys_created_on"].Value, rec.Seen))
 }
 
 // formerly says that a record names the ticket of an earlier generation of its link.
