@@ -124,7 +124,7 @@ const (
 func newPlay(t *testing.T, seed int64) *play {
 	t.Helper()
 	p := &play{
-		rig: newRigOn(t, simulator.New(simulator.Config{Seed: seed})), seed: seed, dice: rand.New(rand.NewPCG(uint64(seed), 23)),
+		rig: newRigOn(t, simulator.New(simulator.Config{Seed: seed, Now: clockOf(seed)})), seed: seed, dice: rand.New(rand.NewPCG(uint64(seed), 23)),
 		grave: &grave{seen: map[string]int{}}, wide: &atomic.Bool{},
 		cast: cast{comments: map[string][]*words{}, notes: map[string][]*words{}},
 	}
@@ -137,6 +137,16 @@ func newPlay(t *testing.T, seed int64) *play {
 	p.world.Faults.Keep()
 	p.world.Faults.Watch(func(simulator.Request) {}, p.hit)
 	return p
+}
+
+// clockOf is the clock of both sides: in a third of the seeds it is up to four minutes
+// before or behind the bridge's.
+func clockOf(seed int64) func() time.Time {
+	ahead, dice := time.Duration(0), rand.New(rand.NewPCG(uint64(seed), 41))
+	if dice.IntN(3) == 0 {
+		ahead = time.Duration(dice.IntN(481)-240) * time.Second
+	}
+	return func() time.Time { return time.Now().Add(ahead) }
 }
 
 // schedule draws three to six happenings and their moments; others come with dice of
