@@ -15,8 +15,8 @@ import (
 // tooMany is how long a device with too many open elevation requests is left alone.
 const tooMany = time.Minute
 
-// errGone says that a record cannot be read any more.
-var errGone = errors.New("the record cannot be read any more")
+// errGone says that what was written to cannot be read any more.
+var errGone = errors.New("it cannot be read any more")
 
 // freshRows are records that were read again in batches, right before their ops
 // are sent.
@@ -152,7 +152,7 @@ func (p *pass) readRecord(ctx context.Context, link plan.Link) (plan.Record, err
 	}
 	rec, err := p.Desk.Get(ctx, ask, link.Record)
 	if errors.Is(err, itsm.ErrNotFound) {
-		return plan.Record{}, errGone
+		return plan.Record{}, fmt.Errorf("record %s: %w", link.Number, errGone)
 	}
 	return plan.Record{Table: link.Table, Row: row(rec), Seen: p.Now()}, err
 }

@@ -23,7 +23,10 @@ const skew = plan.Skew
 func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
 	began := p.Now() // what an answer shows may be as old as its question
 	look, r, err := p.look(ctx, story, op)
-	if err != nil {
+	switch {
+	case errors.Is(err, errGone):
+		look = plan.Look{Gone: true, Blind: err.Error()}
+	case err != nil:
 		look = plan.Look{Failed: true, Blind: "the look itself failed: " + err.Error()}
 		p.count(op, p.failed(err))
 	}
@@ -206,6 +209,9 @@ func (p *pass) sight(ctx context.Context, kind plan.LinkKind) (*sight, error) {
 // lookForNote reads the notes of the ticket and matches the mark.
 func (p *pass) lookForNote(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
 	notes, err := p.Tickets.Notes(ctx, story.Link.MMD)
+	if status := statusOf(err); status == http.StatusNotFound || status == http.StatusMethodNotAllowed {
+		err = fmt.Errorf("%s%s: %w (%d)", unreadNotes, story.Link.MMD, errGone, status)
+	}
 	if err != nil {
 		return plan.Look{}, result{}, err
 	}
@@ -276,6 +282,9 @@ func (p *pass) lookAtDisplay(ctx context.Context, story plan.Story, op plan.Op) 
 		if sees {
 			return plan.Look{Sees: true}, result{}, nil
 		}
+	}
+	if _, err := p.readRecord(ctx, story.Link); err != nil {
+		return plan.Look{}, result{}, err
 	}
 	return plan.Look{Blind: "the journal shows no rows, and it has some or cannot be read"}, result{}, nil
 }

@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -256,7 +257,7 @@ func (p *Poller) task(ctx context.Context, rule *mapping.ElevationRule, id strin
 	ask := itsm.Ask{Table: rule.Table, Fields: p.taskFields(rule), Display: rule.Display}
 	rec, err := p.Desk.Get(ctx, ask, id)
 	if errors.Is(err, itsm.ErrNotFound) {
-		return plan.Task{}, errGone
+		return plan.Task{}, fmt.Errorf("task %s: %w", id, errGone)
 	}
 	if err != nil {
 		return plan.Task{}, err

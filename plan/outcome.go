@@ -132,6 +132,9 @@ type Look struct {
 	Blind string
 	// Failed says that there was no answer at all.
 	Failed bool
+	// Gone says that the record or ticket that was written to is not there any more, as
+	// its side says: nothing can be found there.
+	Gone bool
 	// Began is when the read was begun, At when it was answered.
 	Began, At time.Time
 }
@@ -150,6 +153,10 @@ type Look struct {
 //	no     yes   yes     two, or elevation   doubt: a person decides (on_doubt: hold)
 //	no     yes   yes     any, all refused    promised
 //	no     yes   yes     any, and dropped    cancelled: it was watched for long enough
+//	what was written to is gone:
+//	no     –     yes     any, and dropped    cancelled
+//	no     –     an hour any                 doubt: a right may be lost that comes back
+//	no     –     less    any                 unknown, looked for again
 func (t Timing) Looked(op Op, look Look) Op {
 	op.Probes++
 	if op.Waits.IsZero() {
@@ -167,6 +174,8 @@ func (t Timing) Looked(op Op, look Look) Op {
 		op.State, op.Due, op.Waits, op.Asked = Promised, look.At, time.Time{}, false
 		op.Reason = "not found; sent again, since a person asked for it"
 		return op
+	case look.Gone:
+		return t.lookedGone(op, look)
 	case !look.Sees:
 		op.Reason = "not found, but that proves nothing: " + look.Blind
 	case look.Began.Before(op.Waits):
@@ -185,6 +194,21 @@ func (t Timing) Looked(op Op, look Look) Op {
 		return op
 	}
 	op.State, op.Due = Unknown, t.probe(op, look.At)
+	return op
+}
+
+// lookedGone gives an op its next state when what it was written to is gone.
+func (t Timing) lookedGone(op Op, look Look) Op {
+	switch {
+	case op.Undo && !look.Began.Before(op.Waits):
+		op.State, op.Ended = Cancelled, look.At
+		op.Reason += "; what it was written to is gone"
+	case !look.Began.Before(op.Waits.Add(goneAfter)):
+		op.State, op.Due = Doubt, look.At
+		op.Reason = look.Blind + ": whether it was written cannot be known; retry it when that is back, or drop it"
+	default:
+		op.State, op.Due, op.Reason = Unknown, t.probe(op, look.At), "not found, but that proves nothing: "+look.Blind
+	}
 	return op
 }
 

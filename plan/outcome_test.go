@@ -90,6 +90,8 @@ func TestLooked(t *testing.T) {
 		// took is how long the answer took.
 		took  time.Duration
 		asked bool
+		// undo says that a person dropped it.
+		undo bool
 		// resend is the kind that on_doubt names.
 		resend plan.Kind
 		state  plan.State
@@ -100,23 +102,27 @@ func TestLooked(t *testing.T) {
 		"even then only when absence counts": {
 			kind: plan.TicketNote, sends: 5, at: waited - time.Second, look: plan.Look{Sees: true}, resend: plan.TicketNote, state: plan.Unknown,
 		},
-		"and only that kind":                                 {kind: plan.TicketCreate, sends: 2, at: waited, look: plan.Look{Sees: true}, resend: plan.TicketNote, state: plan.Doubt},
-		"a hit settles at once":                              {look: plan.Look{Found: true, ID: "T1"}, state: plan.Done},
-		"absence before the wait is over proves nothing":     {at: waited - time.Second, look: plan.Look{Sees: true}, state: plan.Unknown},
-		"absence that was waited for is sent once more":      {at: waited, look: plan.Look{Sees: true}, state: plan.Promised},
-		"an answer is as old as its question":                {at: waited + time.Second, took: 2 * time.Second, look: plan.Look{Sees: true}, state: plan.Unknown},
-		"a doubt that a person retries is looked for first":  {sends: 2, at: waited, look: plan.Look{Found: true}, asked: true, state: plan.Done},
-		"and sent again when it is not there":                {sends: 2, at: waited, look: plan.Look{Blind: "empty"}, asked: true, state: plan.Promised},
-		"but not while nobody answers":                       {sends: 2, at: waited, look: plan.Look{Failed: true}, asked: true, state: plan.Unknown},
-		"a look that cannot see proves nothing, ever":        {at: 100 * waited, look: plan.Look{Blind: "empty"}, state: plan.Unknown},
-		"sent twice and found never is a doubt":              {sends: 2, at: waited, look: plan.Look{Sees: true}, state: plan.Doubt},
-		"a hit after two sends still settles":                {sends: 2, at: waited, look: plan.Look{Found: true}, state: plan.Done},
-		"an elevation is never sent a second time by itself": {kind: plan.ElevationCreate, at: waited, look: plan.Look{Sees: true}, state: plan.Doubt},
+		"and only that kind":                                                       {kind: plan.TicketCreate, sends: 2, at: waited, look: plan.Look{Sees: true}, resend: plan.TicketNote, state: plan.Doubt},
+		"a hit settles at once":                                                    {look: plan.Look{Found: true, ID: "T1"}, state: plan.Done},
+		"absence before the wait is over proves nothing":                           {at: waited - time.Second, look: plan.Look{Sees: true}, state: plan.Unknown},
+		"absence that was waited for is sent once more":                            {at: waited, look: plan.Look{Sees: true}, state: plan.Promised},
+		"an answer is as old as its question":                                      {at: waited + time.Second, took: 2 * time.Second, look: plan.Look{Sees: true}, state: plan.Unknown},
+		"a doubt that a person retries is looked for first":                        {sends: 2, at: waited, look: plan.Look{Found: true}, asked: true, state: plan.Done},
+		"and sent again when it is not there":                                      {sends: 2, at: waited, look: plan.Look{Blind: "empty"}, asked: true, state: plan.Promised},
+		"but not while nobody answers":                                             {sends: 2, at: waited, look: plan.Look{Failed: true}, asked: true, state: plan.Unknown},
+		"a look that cannot see proves nothing, ever":                              {at: 100 * waited, look: plan.Look{Blind: "empty"}, state: plan.Unknown},
+		"sent twice and found never is a doubt":                                    {sends: 2, at: waited, look: plan.Look{Sees: true}, state: plan.Doubt},
+		"a hit after two sends still settles":                                      {sends: 2, at: waited, look: plan.Look{Found: true}, state: plan.Done},
+		"what was written to a record that is gone waits for the right to read it": {kind: plan.RecordNote, at: waited + time.Hour - time.Second, look: plan.Look{Gone: true, Blind: "gone"}, state: plan.Unknown},
+		"for an hour, and is a doubt then":                                         {kind: plan.RecordNote, at: waited + time.Hour, look: plan.Look{Gone: true, Blind: "gone"}, state: plan.Doubt},
+		"one that a person dropped is cancelled":                                   {kind: plan.RecordNote, at: waited, look: plan.Look{Gone: true, Blind: "gone"}, undo: true, state: plan.Cancelled},
+		"but not before absence would count":                                       {kind: plan.RecordNote, at: waited - time.Second, look: plan.Look{Gone: true, Blind: "gone"}, undo: true, state: plan.Unknown},
+		"an elevation is never sent a second time by itself":                       {kind: plan.ElevationCreate, at: waited, look: plan.Look{Sees: true}, state: plan.Doubt},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			op := plan.Op{State: plan.Unknown, Kind: tt.kind, Attempt: max(tt.sends, 1), Begun: noon, Waits: noon.Add(waited), Frozen: true}
+			op := plan.Op{State: plan.Unknown, Kind: tt.kind, Attempt: max(tt.sends, 1), Begun: noon, Waits: noon.Add(waited), Frozen: true, Undo: tt.undo}
 			tt.look.At = noon.Add(tt.at)
 			tt.look.Began = tt.look.At.Add(-tt.took)
 			op.Asked = tt.asked
