@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"bridge/plan"
 )
 
@@ -60,16 +62,35 @@ func (l *Ledger) commit(jobs []job) {
 	if err == nil && !l.numbered && slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
 		errs, err = l.group(jobs, true, &wanted)
 	}
+	var again []job
 	for i, j := range jobs {
 		if err != nil {
 			errs[i] = fmt.Errorf("write the ledger: %w", err)
+		}
+		if err == nil && deadlocked(errs[i]) {
+			again = append(again, j)
+			continue
 		}
 		j.done <- errs[i]
 	}
 	if err == nil {
 		l.prepareSome(wanted)
 	}
+	if len(again) > 0 {
+		l.commit(again)
+	}
 }
+
+// deadlocked says that the server gave up a job for another worker's, which waited for
+// what this one has. Its savepoint is undone: it is done again when the others are
+// committed, and then meets what the other worker wrote.
+func deadlocked(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == deadlockDetected
+}
+
+// deadlockDetected is deadlock_detected (PostgreSQL, appendix A).
+const deadlockDetected = "40P01"
 
 // group runs jobs in a transaction: all apart, or until the first that fails. The
 // error is the transaction's.
