@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,7 +31,7 @@ func openPostgres(ctx context.Context, cfg Config) (*Ledger, error) {
 	}
 	l := &Ledger{
 		dialect: postgres(), claims: &claims{taken: map[string]*claim{}}, me: newClaimant(),
-		queue: make(chan job), quit: make(chan struct{}), gone: make(chan struct{}),
+		queue: make(chan job), quit: make(chan struct{}), gone: make(chan struct{}), local: cfg.Now, ahead: new(atomic.Int64),
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "bridge"
@@ -84,7 +85,10 @@ func (l *Ledger) beat(every time.Duration) {
 			return
 		case <-tick.C:
 			ctx, cancel := context.WithTimeout(context.Background(), every)
-			_ = l.change(ctx, func(context.Context, tx) error { return nil }) // an error is the next writer's to tell
+			_ = l.change(ctx, func(ctx context.Context, tx tx) error { // an error is the next writer's to tell
+				_, err := l.clock(ctx, tx, time.Time{})
+				return err
+			})
 			cancel()
 		}
 	}
@@ -96,10 +100,12 @@ func (l *Ledger) ready(ctx context.Context, cfg Config) error {
 	var version int
 	var commit string
 	var standby bool
+	var server time.Time
 	if err := l.write.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, current_setting('synchronous_commit'), pg_is_in_recovery(),
-		coalesce(current_schema(), '')`).Scan(&version, &commit, &standby, &l.space); err != nil {
+		coalesce(current_schema(), ''), clock_timestamp()`).Scan(&version, &commit, &standby, &l.space, &server); err != nil {
 		return err
 	}
+	l.compare(server)
 	switch {
 	case version < oldest:
 		return fmt.Errorf("the server is PostgreSQL %d: 14 or later is needed, which ends the session of a worker that is frozen", version/10000)
@@ -169,7 +175,14 @@ func (l *Ledger) migratePostgres(ctx context.Context, worker bool) error {
 	return errors.Join(err, freed)
 }
 
-// clock is the server's time: workers on several machines share it.
+// Now is the time by the ledger's clock, which workers on several machines share: what
+// one of them wrote down, another one compares with it. On SQLite it is this machine's.
+func (l *Ledger) Now() time.Time { return l.local().Add(time.Duration(l.ahead.Load())) }
+
+// apart is how far a clock has to be from another one to be told from it.
+const apart = time.Second
+
+// clock is the server's time, and sets Now by it.
 func (l *Ledger) clock(ctx context.Context, tx tx, now time.Time) (time.Time, error) {
 	if !l.numbered {
 		return now, nil
@@ -178,5 +191,17 @@ func (l *Ledger) clock(ctx context.Context, tx tx, now time.Time) (time.Time, er
 	if err := tx.row(ctx, "SELECT clock_timestamp()").Scan(&server); err != nil {
 		return now, fmt.Errorf("read the server's clock: %w", err)
 	}
+	l.compare(server)
 	return server.UTC(), nil
+}
+
+// compare sets Now by the server's time. Small differences are those of asking.
+func (l *Ledger) compare(server time.Time) {
+	ahead := server.Sub(l.local())
+	if ahead.Abs() < apart {
+		ahead = 0
+	}
+	if was := time.Duration(l.ahead.Load()); (ahead - was).Abs() >= apart {
+		l.ahead.Store(int64(ahead))
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
@@ -31,6 +32,8 @@ type Config struct {
 	// Silence is how long PostgreSQL lets a worker be silent before it ends its
 	// session, and frees what it had claimed; 0: half a minute.
 	Silence time.Duration
+	// Now is this machine's clock; nil: the system's.
+	Now func() time.Time
 	// Holder names this process to another one that finds the lock held.
 	Holder string
 }
@@ -46,6 +49,8 @@ type Ledger struct {
 	read   *reader
 	kept   *statements // of the writing connection
 	schema int
+	local  func() time.Time
+	ahead  *atomic.Int64 // how far the ledger's clock is ahead of the local one
 	// space is the PostgreSQL schema that the ledger is in.
 	space  string
 	lock   *lock
@@ -63,6 +68,9 @@ var migrations embed.FS
 // Open opens the ledger, takes the lock if it is for a worker, and brings its
 // schema up to date. A newer schema than this program knows is refused.
 func Open(ctx context.Context, cfg Config) (*Ledger, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now //nolint:forbidigo // the clock of a ledger that is given none
+	}
 	if strings.HasPrefix(cfg.URL, "postgres://") || strings.HasPrefix(cfg.URL, "postgresql://") {
 		return openPostgres(ctx, cfg)
 	}
@@ -72,7 +80,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	}
 	l := &Ledger{
 		dialect: sqlite(), claims: &claims{taken: map[string]*claim{}}, me: newClaimant(),
-		queue: make(chan job), quit: make(chan struct{}), gone: make(chan struct{}),
+		queue: make(chan job), quit: make(chan struct{}), gone: make(chan struct{}), local: cfg.Now, ahead: new(atomic.Int64),
 	}
 	if file != "" {
 		if err := l.prepare(file, cfg); err != nil {

@@ -14,12 +14,18 @@ type Inside struct {
 	Out, Errs, Log io.Writer
 	Env            map[string]string
 	Way            http.RoundTripper
+	// Now is this machine's clock; nil: the system's.
+	Now func() time.Time
 }
 
 // Run runs one command.
 func (i Inside) Run(ctx context.Context, args ...string) int {
+	now := i.Now
+	if now == nil {
+		now = time.Now
+	}
 	a := &app{
-		stdin: i.In, stdout: i.Out, stderr: i.Errs, now: time.Now, run: "test", exit: func(int) {},
+		stdin: i.In, stdout: i.Out, stderr: i.Errs, now: now, run: "test", exit: func(int) {},
 		log:  slog.New(slog.NewJSONHandler(i.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		ways: ways{i.Way, i.Way, i.Way},
 		env: func(name string) (string, bool) {

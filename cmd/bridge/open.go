@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"bridge/cmd/bridge/config"
 	"bridge/connector"
@@ -65,10 +66,11 @@ func (a *app) openForReading(ctx context.Context) (*store.Ledger, error) {
 
 // openLedger opens the ledger and binds it to its pair of instances, for ever.
 func (a *app) openLedger(ctx context.Context, cfg *config.Config, worker bool) (*store.Ledger, error) {
-	ledger, err := store.Open(ctx, store.Config{URL: cfg.Store, Dir: cfg.Dir, Worker: worker, Holder: a.holder()})
+	ledger, err := store.Open(ctx, store.Config{URL: cfg.Store, Dir: cfg.Dir, Worker: worker, Holder: a.holder(), Now: a.now})
 	if err != nil {
 		return nil, err
 	}
+	a.now = ledger.Now
 	bound := strings.Join([]string{cfg.ITSM.URL.String(), cfg.MMD.URL.String(), cfg.MMD.Tenant}, " ")
 	was, err := ledger.Meta(ctx, "bound")
 	switch {
@@ -105,9 +107,10 @@ func rulesOfLinks(ctx context.Context, rules *mapping.Rules, ledger *store.Ledge
 // connect makes the two clients.
 func (a *app) connect(b *bridge) error {
 	cfg := b.config
+	now := func() time.Time { return a.now() } // the ledger's, when it is open
 	var err error
 	b.desk, err = itsm.New(itsm.Config{
-		URL: cfg.ITSM.URL, Transport: way(a.ways.itsm, cfg.ITSM.TLS), Observe: b.calls.itsm, Now: a.now,
+		URL: cfg.ITSM.URL, Transport: way(a.ways.itsm, cfg.ITSM.TLS), Observe: b.calls.itsm, Now: now,
 		Auth: itsm.Auth{
 			Type: cfg.ITSM.Auth.Type, Username: cfg.ITSM.Auth.Username, Password: cfg.ITSM.Auth.Password.Reveal(),
 			ClientID: cfg.ITSM.Auth.ClientID, ClientSecret: cfg.ITSM.Auth.ClientSecret.Reveal(), Key: cfg.ITSM.Auth.Key.Reveal(),
@@ -121,7 +124,7 @@ func (a *app) connect(b *bridge) error {
 		return fmt.Errorf("mmd.auth: %w", err)
 	}
 	b.vendor, err = mmd.New(mmd.Config{
-		URL: cfg.MMD.URL, Tenant: cfg.MMD.Tenant, Tokens: tokens, Transport: way(a.ways.mmd, cfg.MMD.TLS), Observe: b.calls.mmd, Now: a.now,
+		URL: cfg.MMD.URL, Tenant: cfg.MMD.Tenant, Tokens: tokens, Transport: way(a.ways.mmd, cfg.MMD.TLS), Observe: b.calls.mmd, Now: now,
 	})
 	if err != nil {
 		return fmt.Errorf("mmd: %w", err)
