@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"time"
 
 	"bridge/mmd"
@@ -167,31 +168,76 @@ func (p *Poller) marksSince(ctx context.Context, since, pruned time.Time) (map[s
 	if !since.IsZero() {
 		since = since.Add(-skew)
 	}
+	var err error
 	if len(p.Planner.Rules.Tickets) > 0 {
-		for t, err := range p.Tickets.List(ctx, mmd.ListOptions{OrderBy: "createdDateTime desc"}) {
-			if err != nil {
-				return nil, &sideError{err: fmt.Errorf("look whether the ledger is the newest: %w", err)}
+		err = p.looks(ctx, plan.TicketLink, func(known *sight) error {
+			for t, err := range p.Tickets.List(ctx, mmd.ListOptions{OrderBy: "createdDateTime desc"}) {
+				if err != nil {
+					return err
+				}
+				known.saw(t.ID)
+				if mark := plan.MarkOf(t.Description); p.Planner.Pair.Owns(mark) && t.Created.After(pruned) {
+					marks[mark] = "ticket " + t.ID
+				}
+				if t.Created.Before(since) && known.seen {
+					break
+				}
 			}
-			if mark := plan.MarkOf(t.Description); p.Planner.Pair.Owns(mark) && t.Created.After(pruned) {
-				marks[mark] = "ticket " + t.ID
-			}
-			if t.Created.Before(since) {
-				break
-			}
-		}
+			return nil
+		})
 	}
-	if len(p.Planner.Rules.Elevations) > 0 {
-		for e, err := range p.Elevations.List(ctx, mmd.ListOptions{}) {
-			if err != nil {
-				return nil, &sideError{err: fmt.Errorf("look whether the ledger is the newest: %w", err)}
+	if err == nil && len(p.Planner.Rules.Elevations) > 0 {
+		err = p.looks(ctx, plan.ElevationLink, func(known *sight) error {
+			for e, err := range p.Elevations.List(ctx, mmd.ListOptions{}) {
+				if err != nil {
+					return err
+				}
+				known.saw(e.ID)
+				if mark := plan.MarkOf(e.PlanOfAction); p.Planner.Pair.Owns(mark) && e.Created.After(since) && e.Created.After(pruned) {
+					marks[mark] = "elevation request " + e.ID
+				}
 			}
-			if mark := plan.MarkOf(e.PlanOfAction); p.Planner.Pair.Owns(mark) && e.Created.After(since) && e.Created.After(pruned) {
-				marks[mark] = "elevation request " + e.ID
-			}
-		}
+			return nil
+		})
 	}
-	return marks, nil
+	return marks, err
 }
+
+// looks lists what the vendor shows, and again when it shows nothing that is known to
+// exist: an empty list may be one by mistake, and would prove that the ledger is whole.
+//
+//	it shows something that is known  the newest known ticket, by its id  result
+//	yes                               –                                   believed
+//	never                             is not there (404), or none known   believed
+//	never                             is there                            no proof: nothing is sent
+func (p *Poller) looks(ctx context.Context, kind plan.LinkKind, list func(known *sight) error) error {
+	known, err := newestKnown(ctx, p.Ledger, kind)
+	if err != nil {
+		return err
+	}
+	for range bareLooks {
+		if err := list(known); err != nil {
+			return &sideError{err: fmt.Errorf("look whether the ledger is the newest: %w", err)}
+		}
+		if known.seen {
+			return nil
+		}
+	}
+	if kind != plan.TicketLink || known.newest == "" {
+		return nil
+	}
+	_, err = p.Tickets.Get(ctx, known.newest)
+	switch {
+	case statusOf(err) == http.StatusNotFound:
+		return nil
+	case err != nil:
+		return &sideError{err: fmt.Errorf("look whether the ledger is the newest: %w", err)}
+	}
+	return &sideError{err: fmt.Errorf("the list of tickets does not show %s, which is there: what it does not show proves nothing", known.newest)}
+}
+
+// bareLooks is how often a list is asked for that shows nothing that is known to exist.
+const bareLooks = 3
 
 // setBack writes down that the ledger was set back, and makes what it owes unknown.
 func (p *Poller) setBack(ctx context.Context) error {

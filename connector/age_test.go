@@ -477,3 +477,46 @@ func TestALedgerThatWasSetBackLooksForAsLongAsTheListWasSeenToLag(t *testing.T) 
 		}
 	})
 }
+
+// TestAnEmptyListDoesNotProveThatTheLedgerIsWhole sets a ledger back to before a create
+// whose answer was lost, and lets the vendor show empty lists at the start.
+func TestAnEmptyListDoesNotProveThatTheLedgerIsWhole(t *testing.T) {
+	t.Parallel()
+	for _, empty := range []int{1, 2, 3, 6, 20} {
+		t.Run(fmt.Sprintf("%d empty lists", empty), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.world.Incident(r.users, "An older one", nil)
+				r.rest()
+				backup := copyOf(t, r.ledger)
+				last := r.world.Incident(r.users, "The last one", nil)
+				r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets$", Kind: simulator.LostAfter})
+				r.cycle()
+				r.setBack(backup)
+				r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "GET", Path: "tickets$", Kind: simulator.EmptyList, Times: empty})
+				r.cycles(40)
+				r.rest()
+				r.ticketOf(last)
+				if c := r.counts(); c.Twins != 0 || c.Doubt != 0 {
+					t.Errorf("%+v\n%s", c, r.story())
+				}
+			})
+		})
+	}
+}
+
+func TestTicketsThatAreAllGoneDoNotStopTheBridge(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Incident(r.users, "An older one", nil)
+		r.rest()
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "GET", Path: "tickets$", Kind: simulator.EmptyList, Times: -1})
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "GET", Path: "tickets(", Kind: simulator.Answer, Status: 404, Body: "{}", Times: -1})
+		r.start()
+		incident := r.world.Incident(r.users, "A new one", nil)
+		r.cycles(4)
+		r.ticketOf(incident)
+	})
+}

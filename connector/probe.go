@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -167,7 +168,9 @@ func carries(mark, text, title string) bool {
 // known to exist.
 type sight struct {
 	known map[string]bool
-	seen  bool
+	// newest is the one that the ledger knows last.
+	newest string
+	seen   bool
 }
 
 func (s *sight) saw(id string) { s.seen = s.seen || s.known[id] }
@@ -196,12 +199,16 @@ func (p *pass) blind(ctx context.Context, kind plan.LinkKind, s *sight, why stri
 const enoughKnown = 1000
 
 func (p *pass) sight(ctx context.Context, kind plan.LinkKind) (*sight, error) {
+	return newestKnown(ctx, p.Ledger, kind)
+}
+
+func newestKnown(ctx context.Context, ledger Ledger, kind plan.LinkKind) (*sight, error) {
 	s := &sight{known: map[string]bool{}}
-	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: kind, Newest: true, Brief: true, Limit: enoughKnown}) {
+	for link, err := range ledger.Links(ctx, plan.LinkQuery{Kind: kind, Newest: true, Brief: true, Limit: enoughKnown}) {
 		if err != nil {
 			return nil, err
 		}
-		s.known[link.MMD] = true
+		s.known[link.MMD], s.newest = true, cmp.Or(s.newest, link.MMD)
 	}
 	return s, nil
 }
