@@ -219,11 +219,11 @@ func (p *Poller) looks(ctx context.Context, kind plan.LinkKind, list func(known 
 		if err := list(known); err != nil {
 			return &sideError{err: fmt.Errorf("look whether the ledger is the newest: %w", err)}
 		}
-		if known.seen {
+		if known.seen || known.newest == "" && kind != plan.TicketLink {
 			return nil
 		}
 	}
-	if kind != plan.TicketLink || known.newest == "" {
+	if known.newest == "" || kind != plan.TicketLink {
 		return nil
 	}
 	_, err = p.Tickets.Get(ctx, known.newest)
@@ -247,7 +247,7 @@ func (p *Poller) setBack(ctx context.Context) error {
 	}
 	p.Planner.Aged = now
 	var err error
-	if p.Timing.Lag, err = measuredLag(ctx, p.Ledger); err != nil {
+	if p.Timing.Lag, err = Lag(ctx, p.Ledger); err != nil {
 		return err
 	}
 	var owed []plan.Op

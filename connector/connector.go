@@ -149,6 +149,8 @@ type Report struct {
 	Unread []string
 	// Refused holds, by side, the error of credentials that were refused.
 	Refused map[plan.Side]error
+	// Lag is the longest that one of our tickets was seen to be missing from the list.
+	Lag time.Duration
 	// Held is what came to be held.
 	Held []plan.Hold
 }

@@ -66,7 +66,7 @@ func (p *Poller) Poll(ctx context.Context, report *Report) error {
 	if p.Planner.Forgotten, err = forgotten(ctx, p.Ledger); err != nil {
 		return fmt.Errorf("read what the ledger has forgotten: %w", err)
 	}
-	if p.Timing.Lag, err = measuredLag(ctx, p.Ledger); err != nil {
+	if p.Timing.Lag, err = Lag(ctx, p.Ledger); err != nil {
 		return fmt.Errorf("read the measured lag: %w", err)
 	}
 	if !p.Planner.Aged.Equal(was) || !p.Planner.Forgotten.Equal(forgot) {

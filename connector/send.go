@@ -133,9 +133,10 @@ func (p *pass) measured(ctx context.Context) (err error) {
 	if p.Planner.Forgotten, err = forgotten(ctx, p.Ledger); err != nil {
 		return fmt.Errorf("read what the ledger has forgotten: %w", err)
 	}
-	if p.timing.Lag, err = measuredLag(ctx, p.Ledger); err != nil {
+	if p.timing.Lag, err = Lag(ctx, p.Ledger); err != nil {
 		return fmt.Errorf("read the measured lag: %w", err)
 	}
+	p.report.Lag = p.timing.Lag
 	if p.timing.Creates, p.timing.Appeared, err = appeared(ctx, p.Ledger); err != nil {
 		return fmt.Errorf("read how soon creates are shown: %w", err)
 	}

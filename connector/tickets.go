@@ -121,7 +121,7 @@ func appeared(ctx context.Context, ledger Ledger) (n int, longest time.Duration,
 // lagging measures how long a ticket of our own is missing from the list that
 // should show it: what is not found so soon proves nothing.
 func (p *Poller) lagging(ctx context.Context, seen []plan.Ticket, linked map[string]time.Time) error {
-	most, err := measuredLag(ctx, p.Ledger)
+	most, err := Lag(ctx, p.Ledger)
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,9 @@ const longestLag = time.Hour
 // metaLag is where the ledger keeps the longest measured lag.
 const metaLag = "lag"
 
-func measuredLag(ctx context.Context, ledger Ledger) (time.Duration, error) {
+// Lag is the longest that a ticket of this bridge was seen to be missing from the list
+// that should show it.
+func Lag(ctx context.Context, ledger Ledger) (time.Duration, error) {
 	text, err := ledger.Meta(ctx, metaLag)
 	if err != nil || text == "" {
 		return 0, err

@@ -80,7 +80,7 @@ func TestRunOnceEndsWithACodeAndASummary(t *testing.T) {
 	s := newStage(t)
 	s.world.Incident(s.users, "Laptop does not start", nil)
 	out := s.must(0, "run", "--once")
-	for _, want := range []string{"run=", " created=1 ", " updated=1 ", " owed=0 ", " calls=", " calls_itsm=", " calls_mmd=5 ", " exit=0"} {
+	for _, want := range []string{"run=", " created=1 ", " updated=1 ", " owed=0 ", " calls=", " calls_itsm=", " calls_mmd=7 ", " exit=0"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the summary lacks %q: %s", want, out)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bridge/connector"
 	"bridge/plan"
 	"bridge/store"
 )
@@ -24,6 +25,8 @@ type standing struct {
 	Forgotten time.Time `json:"forgotten_until,omitzero"`
 	// Bytes is how large the ledger is.
 	Bytes int64 `json:"bytes"`
+	// Lag is the longest that one of its tickets was missing from the list, as in 1m30s.
+	Lag string `json:"lag,omitempty"`
 	// Next is when something is due next.
 	Next time.Time `json:"next,omitzero"`
 }
@@ -82,14 +85,8 @@ func (a *app) standing(ctx context.Context, ledger *store.Ledger) (standing, err
 	if s.Bytes, err = ledger.Size(ctx); err != nil {
 		return s, err
 	}
-	until, err := ledger.Meta(ctx, plan.MetaForgotten)
-	if err != nil {
+	if err := s.measured(ctx, ledger); err != nil {
 		return s, err
-	}
-	if until != "" {
-		if s.Forgotten, err = time.Parse(time.RFC3339Nano, until); err != nil {
-			return s, fmt.Errorf("read what the ledger has forgotten: %w", err)
-		}
 	}
 	numbers := map[string]string{}
 	for link, err := range ledger.Links(ctx, plan.LinkQuery{Open: true}) {
@@ -111,6 +108,25 @@ func (a *app) standing(ctx context.Context, ledger *store.Ledger) (standing, err
 		}
 	}
 	return s, nil
+}
+
+// measured adds what the ledger knows of itself.
+func (s *standing) measured(ctx context.Context, ledger *store.Ledger) error {
+	lag, err := connector.Lag(ctx, ledger)
+	if err != nil {
+		return fmt.Errorf("read the measured lag: %w", err)
+	}
+	if lag > 0 {
+		s.Lag = lag.Round(time.Second).String()
+	}
+	until, err := ledger.Meta(ctx, plan.MetaForgotten)
+	if err != nil || until == "" {
+		return err
+	}
+	if s.Forgotten, err = time.Parse(time.RFC3339Nano, until); err != nil {
+		return fmt.Errorf("read what the ledger has forgotten: %w", err)
+	}
+	return nil
 }
 
 // ended adds what ended links have to say, if there are more twins or vanished notes than
@@ -208,6 +224,9 @@ func (a *app) printStanding(s standing) {
 	a.say("\n")
 	if c.Twins+c.Vanished > 0 {
 		a.say("found  %d links with a twin ticket · %d with a vanished note\n", c.Twins, c.Vanished)
+	}
+	if s.Lag != "" {
+		a.say("lag    the list of tickets was seen to lag by up to %s: absence counts after three times that, if that is longer than send.settle\n", s.Lag)
 	}
 	for _, h := range s.Holds {
 		a.say("HELD   %s since %s: %s\n", holds(h), h.Since.UTC().Format(time.RFC3339), h.Reason)

@@ -1,8 +1,12 @@
 package main_test
 
 import (
+	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"bridge/store"
 )
 
 // TestStatusNamesTheTwinOfALinkThatEnded closes an elevation, and lets a late one of the
@@ -20,8 +24,19 @@ func TestStatusNamesTheTwinOfALinkThatEnded(t *testing.T) {
 		t.Fatalf("elevation requests: %+v, want one that is closed", open)
 	}
 	twin := s.world.MMD.CopyElevation(open[0].ID)
-	s.must(3, "run", "--once")
-	if out := s.must(0, "status"); !strings.Contains(out, "elevation request "+twin+" carries its mark beside "+open[0].ID) {
-		t.Errorf("status says:\n%s", out)
+	ledger, err := store.Open(t.Context(), store.Config{URL: "sqlite:bridge.db", Dir: filepath.Dir(s.config)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(ledger.SetMeta(t.Context(), "lag", "1m30s"), ledger.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if out := s.must(3, "run", "--once"); !strings.Contains(out, " doubt=0 twins=1 vanished=0 lag=1m30s ") {
+		t.Errorf("the summary says:\n%s", out)
+	}
+	for _, want := range []string{"elevation request " + twin + " carries its mark beside " + open[0].ID, "was seen to lag by up to 1m30s"} {
+		if out := s.must(0, "status"); !strings.Contains(out, want) {
+			t.Errorf("status lacks %q:\n%s", want, out)
+		}
 	}
 }
