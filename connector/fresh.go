@@ -85,7 +85,7 @@ func (p *pass) again(ctx context.Context, story plan.Story, op plan.Op) (plan.Op
 	switch {
 	case op.Kind == plan.ElevationCreate:
 		return p.elevationAgain(ctx, story, op)
-	case !p.old(op) || (op.Kind.Creates() && op.Frozen):
+	case !p.old(op):
 		return op, true, nil
 	}
 	rec, ok := p.fresh.take(story.Link.Record, p.Now().Add(-p.Fresh))

@@ -616,3 +616,31 @@ func TestATicketThatHidesItsNotesDoesNotProveThatALedgerIsWhole(t *testing.T) {
 		}
 	})
 }
+
+// TestATwinThatBecomesItsLinksTicketIsNoneAnyMore has a ticket made too late for an
+// incident that was given to another group meanwhile, and is given back right when the
+// list shows nothing: it is made once, and looked for before a second one is.
+func TestATwinThatBecomesItsLinksTicketIsNoneAnyMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Incident(r.users, "Known to both", nil)
+		r.rest()
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets$", Kind: simulator.Late, Delay: 20 * time.Minute, Times: 1})
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		group := r.world.ITSM.Row("incident", incident)["assignment_group"]
+		r.cycles(2)
+		r.world.ITSM.Set("incident", incident, map[string]string{"assignment_group": ""})
+		r.cycles(45)
+		ticket := r.ticketOf(incident)
+		if link := r.linkOf(incident); link.MMD != "" || !slices.Equal(link.Twins, []string{ticket.ID}) {
+			t.Fatalf("link %+v\n%s", link, r.story())
+		}
+		r.world.ITSM.Set("incident", incident, map[string]string{"assignment_group": group})
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "GET", Path: "tickets$", Kind: simulator.EmptyList, Times: 1})
+		r.cycles(4)
+		if link := r.linkOf(incident); link.MMD != ticket.ID || len(link.Twins) != 0 {
+			t.Errorf("link %+v\n%s", link, r.story())
+		}
+	})
+}

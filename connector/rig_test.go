@@ -2,6 +2,7 @@ package connector_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -197,6 +198,14 @@ func (r *rig) story() string {
 			return err.Error()
 		}
 		b.WriteString(op.Key + " " + string(op.State) + " attempt " + string(rune('0'+op.Attempt)) + " " + op.Why + " | " + op.Reason + "\n")
+	}
+	for link, err := range r.ledger.Links(context.Background(), plan.LinkQuery{}) {
+		if err != nil {
+			return err.Error()
+		}
+		if len(link.Twins)+len(link.Vanished) > 0 || link.Notice != "" {
+			fmt.Fprintf(&b, "%s has %s, twins %v, vanished %v: %s\n", link.ID, link.MMD, link.Twins, link.Vanished, link.Notice)
+		}
 	}
 	return b.String()
 }

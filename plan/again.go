@@ -1,11 +1,16 @@
 package plan
 
-import "bridge/mapping"
+import (
+	"strings"
+
+	"bridge/mapping"
+)
 
 // Again decides an unsent op once more on what was just read.
 //
 //	op             what was read now         result
 //	ticket.create  rule holds, fields there  promised, rendered again
+//	ticket.create  rule holds, was sent      promised as it was sent: it was not found
 //	ticket.create  rule holds, a field gone  parked
 //	ticket.create  rule does not hold        superseded: no ticket is wanted any more
 //	ticket.create  what decides is hidden    parked: a right is missing
@@ -23,6 +28,9 @@ func (p Planner) Again(op Op, link Link, rec Record) Op {
 	if ok, why := rule.Matches(rec.Row); !ok {
 		return p.unwanted(op, rec, rule.Undecided(rec.Row), "the record has moved: "+why)
 	}
+	if op.Frozen {
+		return op
+	}
 	fresh := p.create(rule, link, rec)
 	fresh.Promised, fresh.Seq, fresh.Attempt, fresh.Why, fresh.Begun = op.Promised, op.Seq, op.Attempt, op.Why, op.Begun
 	return fresh
@@ -31,7 +39,7 @@ func (p Planner) Again(op Op, link Link, rec Record) Op {
 // unwanted ends a create that its rule does not take any more, or parks it while that
 // cannot be known. What is seen later decides anew, also if it is what was seen before.
 func (p Planner) unwanted(op Op, rec Record, hidden, why string) Op {
-	op.Basis.Rev = unwantedRev + p.rev(rec.Row)
+	op.Basis.Rev, op.Frozen = unwantedRev+p.rev(rec.Row), false
 	op.State, op.Reason = Superseded, why
 	if hidden != "" {
 		op.State, op.Reason, op.Due = Parked, rec.Number()+": "+hidden, rec.Seen
@@ -42,6 +50,19 @@ func (p Planner) unwanted(op Op, rec Record, hidden, why string) Op {
 // unwantedRev goes before the fingerprint of what made an op unwanted: the same seen
 // under a rule that takes it is another one.
 const unwantedRev = "unwanted "
+
+// sentBefore has a create looked for first that was sent before it was not wanted any
+// more: it may have been done since.
+func sentBefore(op *Op, story *Story) {
+	if story == nil || op.State != Promised {
+		return
+	}
+	for _, was := range story.Ops {
+		if was.Key == op.Key && was.Attempt > 0 && strings.HasPrefix(was.Basis.Rev, unwantedRev) {
+			op.State, op.Begun, op.Waits, op.Unsent, op.Reason = Unknown, was.Begun, op.Due, true, "it was sent before, and not found: it is looked for first"
+		}
+	}
+}
 
 func (p Planner) updateAgain(rule *mapping.TicketRule, op Op, link Link, rec Record) Op {
 	turned := op.Basis.Ticket

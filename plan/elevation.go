@@ -207,8 +207,8 @@ func (p Planner) closes(rule *mapping.ElevationRule, link Link, task Task, d dec
 
 // Opened says what follows from an elevation request that was opened: said on the task.
 func (p Planner) Opened(rule *mapping.ElevationRule, link Link, create Op, id string, now time.Time) Promise {
-	link = link.clone()
-	link.MMD, link.Linked, link.Moved, link.Notice = id, now, now, ""
+	link = link.with(id, now)
+	link.Moved, link.Notice = now, ""
 	if len(create.Basis.Approvals) > 0 {
 		consented(&link, create.Basis.Approvals)
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -89,6 +90,14 @@ func (l Link) clone() Link {
 	l.Held = maps.Clone(l.Held)
 	l.Twins = append([]string(nil), l.Twins...)
 	l.Vanished = append([]string(nil), l.Vanished...)
+	return l
+}
+
+// with is the link with its MMD id: what was taken for a twin while it had none is none.
+func (l Link) with(id string, at time.Time) Link {
+	l = l.clone()
+	l.MMD, l.Linked = id, at
+	l.Twins = slices.DeleteFunc(l.Twins, func(twin string) bool { return twin == id })
 	return l
 }
 

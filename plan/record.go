@@ -185,6 +185,7 @@ func (p Planner) NewRecord(rule *mapping.TicketRule, why string, rec Record, sto
 	if known(story, op) {
 		return p.waiting(rule, *story, rec)
 	}
+	sentBefore(&op, story)
 	out.Links, out.Ops = []Link{link}, []Op{op}
 	out.Add(p.comments(rule, Story{Link: link}, rec, rule.History))
 	return out

@@ -35,11 +35,11 @@ func Moved(rule *mapping.TicketRule, link Link, t Ticket) bool {
 // the link has its other half, and the first turn of updates is owed. One that was
 // resolved long ago and is found by its mark ended and was forgotten.
 func (p Planner) Linked(rule *mapping.TicketRule, link Link, create Op, t Ticket) Promise {
-	link = link.clone()
 	if create.Attempt == 0 && create.State == Done && t.Row["state"].Value == "resolved" && p.forgot(create.Fact) {
-		return Promise{Links: []Link{p.remembered(link, rule.TicketFields, t)}, At: t.Seen}
+		return Promise{Links: []Link{p.remembered(link.clone(), rule.TicketFields, t)}, At: t.Seen}
 	}
-	link.MMD, link.Linked, link.NotesWait, link.NotesDue = t.ID, t.Seen, 0, time.Time{}
+	link = link.with(t.ID, t.Seen)
+	link.NotesWait, link.NotesDue = 0, time.Time{}
 	p.stir(&link, t.Seen)
 	return p.turn(rule, link, t, Record{Table: link.Table, Row: create.Basis.Record, Seen: create.Basis.Seen, TicketOf: create.Basis.TicketOf},
 		"ticket "+t.ID+" is linked")
