@@ -453,6 +453,28 @@ func TestALedgerThatWasSetBackOpensNoElevationAgainAndSaysNothingTwice(t *testin
 	}
 }
 
+// TestACloseByTheVendorIsSaidOnceByALedgerThatWasSetBack leaves nothing else to show
+// that it was: it knows all tickets and notes that there are.
+func TestACloseByTheVendorIsSaidOnceByALedgerThatWasSetBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		task, item := r.world.Task(r.users, "")
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.rest()
+		backup := copyOf(t, r.ledger)
+		r.world.MMD.CloseElevation(r.world.MMD.Elevations()[0].ID)
+		r.rest()
+		before := r.said(task)
+		time.Sleep(10 * time.Minute)
+		r.setBack(backup)
+		r.rest()
+		if diff := cmp.Diff(before, r.said(task)); diff != "" || len(before) != 2 {
+			t.Errorf("said on the task (-before, +after the ledger was set back):\n%s\n%s", diff, r.story())
+		}
+	})
+}
+
 func TestALedgerThatWasSetBackLooksForAsLongAsTheListWasSeenToLag(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

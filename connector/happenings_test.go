@@ -173,15 +173,24 @@ func (p *play) wasAway(older *store.Ledger) {
 // late has some of the next writes executed when nobody waits any more.
 func (p *play) late(seconds int) {
 	p.say("  by %d s", seconds)
+	p.behind(time.Duration(seconds) * time.Second)
 	for _, method := range []string{"POST", "PATCH"} {
 		p.world.Faults.Add(simulator.Rule{Method: method, Path: "/odata/", Kind: simulator.Late, Delay: time.Duration(seconds) * time.Second, Times: 1 + p.dice.IntN(2)})
 		p.world.Faults.Add(simulator.Rule{Method: method, Path: "/api/", Kind: simulator.Late, Delay: time.Duration(seconds) * time.Second, Times: 1 + p.dice.IntN(2)})
 	}
 }
 
+// behind counts what is done late and shown late: together they may take longer than
+// the send budget and the settle delay, and then absence proved nothing.
+func (p *play) behind(d time.Duration) {
+	p.delays += d
+	p.may.twice = p.may.twice || p.delays >= time.Minute+p.settle
+}
+
 // lag keeps what is new out of the vendor's lists for a while.
 func (p *play) lag(d time.Duration) {
 	p.say("  by %s", d)
+	p.behind(d)
 	p.world.MMD.Switch(func(s *mmd.Switches) { s.Lag = d })
 	p.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Kind: simulator.ResetAfter, Times: 2})
 	p.after(3+p.dice.IntN(9), "lists show at once again", func(p *play) { p.world.MMD.Switch(func(s *mmd.Switches) { s.Lag = 0 }) })

@@ -242,36 +242,42 @@ func (r *rig) elevationLinkOf(task string) plan.Link {
 // TestANoteThatWasEditedBeforeALossIsToldAsEdited loses the ledger before it saw that.
 func TestANoteThatWasEditedBeforeALossIsToldAsEdited(t *testing.T) {
 	t.Parallel()
-	for _, told := range []bool{false, true} {
-		t.Run(fmt.Sprintf("told before: %t", told), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t)
-				incident := r.world.Incident(r.users, "Laptop does not start", nil)
-				r.rest()
-				ticket := r.ticketOf(incident).ID
-				r.world.MMD.AddNote(ticket, "vera@vendor.example", "On it.")
-				time.Sleep(time.Hour)
-				r.rest()
-				r.world.MMD.EditNote(ticket, 0, "On it, really.")
-				if told {
-					time.Sleep(time.Hour)
-					r.rest()
-				}
-				r.lose()
-				if _, err := r.loop.Poller.Relink(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				for range 3 {
-					time.Sleep(time.Hour)
-					r.rest()
-				}
-				want := []string{"On it.", "Edited, now:\nOn it, really."}
-				if said := r.said(incident); !slices.Equal(said, want) {
-					t.Errorf("said on the record %q, want %q\n%s", said, want, r.story())
-				}
+	for _, journals := range []string{"", "refuse", "empty"} {
+		for _, told := range []bool{false, true} {
+			t.Run(fmt.Sprintf("told before: %t, journal rows: %q", told, journals), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { editedBeforeALoss(t, journals, told) })
 			})
-		})
+		}
+	}
+}
+
+func editedBeforeALoss(t *testing.T, journals string, told bool) {
+	t.Helper()
+	r := newRig(t)
+	incident := r.world.Incident(r.users, "Laptop does not start", nil)
+	r.journals(journals)
+	r.rest()
+	ticket := r.ticketOf(incident).ID
+	r.world.MMD.AddNote(ticket, "vera@vendor.example", "On it.")
+	time.Sleep(time.Hour)
+	r.rest()
+	r.world.MMD.EditNote(ticket, 0, "On it, really.")
+	if told {
+		time.Sleep(time.Hour)
+		r.rest()
+	}
+	r.lose()
+	if _, err := r.loop.Poller.Relink(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		time.Sleep(time.Hour)
+		r.rest()
+	}
+	want := []string{"On it.", "Edited, now:\nOn it, really."}
+	if said := r.said(incident); !slices.Equal(said, want) {
+		t.Errorf("said on the record %q, want %q\n%s", said, want, r.story())
 	}
 }
 

@@ -45,6 +45,8 @@ type play struct {
 	// inside are the scenes that wait for a request of this cycle.
 	inside []*scene
 	writes int
+	// delays is by how much writes are executed late and shown late, together.
+	delays time.Duration
 	// withdrawn is since when nobody approves.
 	withdrawn time.Time
 	may       may

@@ -241,9 +241,7 @@ func (p *pass) lookForNote(ctx context.Context, story plan.Story, op plan.Op) (p
 // lookForWorkNote reads the journal of the record and matches the mark.
 func (p *pass) lookForWorkNote(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
 	rows := 0
-	// Comments show that the journal can be read, where there is no work note yet.
-	elements := union(plan.FieldsOf(op), []string{"comments", "work_notes"})
-	for entry, err := range p.Desk.Journal(ctx, []string{story.Link.Record}, elements, time.Time{}) {
+	for entry, err := range p.Desk.Journal(ctx, []string{story.Link.Record}, journalsOf(op), time.Time{}) {
 		if statusOf(err) == http.StatusForbidden {
 			break // the rows are closed to us: what the record shows is left
 		}
@@ -261,6 +259,12 @@ func (p *pass) lookForWorkNote(ctx context.Context, story plan.Story, op plan.Op
 	return p.lookAtDisplay(ctx, story, op)
 }
 
+// journalsOf is where a work note is looked for: comments show that the journal can be
+// read, where there is no work note yet.
+func journalsOf(op plan.Op) []string {
+	return union(plan.FieldsOf(op), []string{"comments", "work_notes"})
+}
+
 // lookAtDisplay looks for a work note in the text that the record itself shows: a
 // journal without rows may be empty, or closed, or a list that is empty by mistake.
 func (p *pass) lookAtDisplay(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
@@ -272,28 +276,49 @@ func (p *pass) lookAtDisplay(ctx context.Context, story plan.Story, op plan.Op) 
 	if err != nil {
 		return plan.Look{}, result{}, fmt.Errorf("read how journals are read: %w", err)
 	}
-	fields := union(plan.FieldsOf(op), []string{"comments", "work_notes"})
-	for rec, err := range p.Desk.Records(ctx, itsm.Ask{Table: story.Link.Table, Fields: fields, Display: true}, []string{story.Link.Record}) {
+	for rec, err := range p.Desk.Records(ctx, itsm.Ask{Table: story.Link.Table, Fields: journalsOf(op), Display: true}, []string{story.Link.Record}) {
 		if err != nil {
 			return plan.Look{}, result{}, err
 		}
-		sees := false
-		for _, field := range fields {
-			cell, shown := row(rec)[field]
-			if strings.Contains(strings.ToLower(cell.Display), op.Mark) {
-				return plan.Look{Found: true}, result{}, nil
-			}
-			// Text that is shown proves that text is shown, where it is all that ever was.
-			sees = sees || shown && !known && slices.Contains(plan.FieldsOf(op), field) || cell.Display != "" && way == journalText
-		}
-		if sees {
-			return plan.Look{Sees: true}, result{}, nil
+		if look, r := lookAtText(op, rec, known, way == journalText); look.Found || look.Sees {
+			return look, r, nil
 		}
 	}
 	if _, err := p.readRecord(ctx, story.Link); err != nil {
 		return plan.Look{}, result{}, err
 	}
 	return plan.Look{Blind: "the journal shows no rows, and it has some or cannot be read"}, result{}, nil
+}
+
+// lookAtText looks for a work note in the journals that a record shows as text.
+func lookAtText(op plan.Op, rec itsm.Record, known, texts bool) (plan.Look, result) {
+	look := plan.Look{}
+	for _, field := range journalsOf(op) {
+		cell, shown := rec[field]
+		if strings.Contains(strings.ToLower(cell.Display), op.Mark) {
+			return plan.Look{Found: true}, result{text: shownUnder(op.Mark, cell.Display)}
+		}
+		// The text of the field that was to be written shows all of it. Another one's proves
+		// that text is shown, where it is all that ever was.
+		own := shown && slices.Contains(plan.FieldsOf(op), field)
+		look.Sees = look.Sees || own && (!known || cell.Display != "") || cell.Display != "" && texts
+	}
+	return look, result{}
+}
+
+// shownUnder is the entry that carries a mark in the text of a journal; none where the
+// text cannot be told apart.
+func shownUnder(mark, text string) string {
+	entries, err := itsm.ParseJournal(text, itsm.Dates{})
+	if err != nil {
+		return ""
+	}
+	for _, e := range entries {
+		if plan.MarkOf(e.Text) == mark {
+			return e.Text
+		}
+	}
+	return ""
 }
 
 // known says that the ledger knows of notes on one side of a link.

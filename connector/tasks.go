@@ -230,11 +230,8 @@ func (p *Poller) elevations(ctx context.Context, report *Report) error {
 			continue
 		}
 		delete(open, e.ID)
-		if rule := p.Planner.Rules.Elevation(story.Link.Rule); rule != nil && (!e.Closed.IsZero() || e.IsDeleted) {
-			closed := p.Planner.Closed(rule, story.Link, "not by this bridge", p.Now())
-			if _, err := p.promise(ctx, closed); err != nil {
-				return err
-			}
+		if err := p.closedByVendor(ctx, story.Link, e); err != nil {
+			return err
 		}
 		if len(open) == 0 && !whole {
 			break
@@ -245,6 +242,19 @@ func (p *Poller) elevations(ctx context.Context, report *Report) error {
 	}
 	p.sought = began
 	return nil
+}
+
+// closedByVendor says on the task that its elevation request was closed by somebody
+// else, if it was. Who knows of no close may have an older ledger, that forgot its own.
+func (p *Poller) closedByVendor(ctx context.Context, link plan.Link, e mmd.Elevation) error {
+	rule := p.Planner.Rules.Elevation(link.Rule)
+	if rule == nil || e.Closed.IsZero() && !e.IsDeleted {
+		return nil
+	}
+	closed := p.Planner.Closed(rule, link, "not by this bridge", p.Now())
+	said(closed.Ops, p.Now(), "a ledger that was set back may have said so already: it is looked for first")
+	_, err := p.promise(ctx, closed)
+	return err
 }
 
 // closing says that the bridge itself is closing an elevation.
