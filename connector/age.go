@@ -102,7 +102,9 @@ func (p *Poller) known(ctx context.Context, marks map[string]string) error {
 		if err != nil {
 			return err
 		}
-		if op.Attempt > 0 || op.State == plan.Unknown {
+		// What waits to be sent anew was refused, unless its words stay as they were sent.
+		refused := op.State == plan.Promised && !op.Frozen
+		if op.Attempt > 0 && !refused || op.State == plan.Unknown {
 			delete(marks, op.Mark)
 		}
 	}

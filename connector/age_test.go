@@ -284,6 +284,41 @@ func TestALedgerThatLostAnElevationDoesNotAskForItTwice(t *testing.T) {
 	})
 }
 
+// TestWhatFallsDueWaitsUntilTheLedgerIsProven has a service on a ledger that was set back
+// while the vendor's lists do not answer, and a ticket that falls due between two polls.
+func TestWhatFallsDueWaitsUntilTheLedgerIsProven(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets$", Kind: simulator.TooMany, Times: 1})
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.cycle()
+		create := r.opOf(plan.TicketCreate)
+		if create.State != plan.Promised {
+			t.Fatalf("the create is %s", create.State)
+		}
+		backup := copyOf(t, r.ledger)
+		r.rest()
+		create.Due = time.Now().Add(10 * time.Second)
+		if _, err := backup.Settle(t.Context(), create, plan.Promise{At: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "GET", Path: "tickets$", Kind: simulator.RefusedBefore, Times: -1})
+		r.setBack(backup)
+		ctx, stop := context.WithCancel(t.Context())
+		cycle := 0
+		err := r.loop.Run(ctx, 30*time.Second, func(connector.Report, error) {
+			if cycle++; cycle == 3 {
+				stop()
+			}
+		})
+		if err != nil && ctx.Err() == nil {
+			t.Fatal(err)
+		}
+		r.ticketOf(incident) // it is the only one
+	})
+}
+
 // TestALedgerServerThatIsReplacedByAnOlderCopyIsProvenAgain swaps it under a running
 // service, as an asynchronous failover does.
 func TestALedgerServerThatIsReplacedByAnOlderCopyIsProvenAgain(t *testing.T) {
@@ -451,6 +486,30 @@ func TestALedgerThatWasSetBackOpensNoElevationAgainAndSaysNothingTwice(t *testin
 			})
 		})
 	}
+}
+
+// TestACreateThatWasRefusedBeforeACopyIsNoProofThatTheCopyIsWhole has a copy taken
+// between the refusal and the send that went well.
+func TestACreateThatWasRefusedBeforeACopyIsNoProofThatTheCopyIsWhole(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets$", Kind: simulator.TooMany, Times: 1})
+		r.world.Incident(r.users, "Laptop does not start", nil)
+		r.cycle()
+		if op := r.opOf(plan.TicketCreate); op.State != plan.Promised || op.Attempt != 1 {
+			t.Fatalf("the create is %s after %d sends", op.State, op.Attempt)
+		}
+		backup := copyOf(t, r.ledger)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Method: "PATCH", Kind: simulator.RefusedBefore, Times: -1}) // the record names no ticket
+		r.cycles(2)
+		r.setBack(backup)
+		r.world.Faults.Clear()
+		r.rest()
+		if aged, err := r.ledger.Meta(t.Context(), "aged"); err != nil || aged == "" {
+			t.Errorf("the ledger is taken to be whole (%v)\n%s", err, r.story())
+		}
+	})
 }
 
 // TestACloseByTheVendorIsSaidOnceByALedgerThatWasSetBack leaves nothing else to show

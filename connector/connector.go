@@ -27,6 +27,8 @@ type Connector struct {
 	// when the last cycle ended.
 	proved bool
 	ended  time.Time
+	// sent is when the last pass over what is due began.
+	sent time.Time
 	// running says that cycle follows cycle: what is claimed is kept in between.
 	running bool
 }
@@ -51,9 +53,7 @@ func (c *Connector) Cycle(ctx context.Context) (Report, error) {
 	}
 	err := c.Poller.Poll(ctx, &report)
 	if c.proved = err == nil && !c.Poller.cut(); c.proved {
-		if err = c.Sender.Send(ctx, &report); err != nil {
-			c.proved, err = false, fmt.Errorf("send: %w", err)
-		}
+		err = c.send(ctx, &report)
 	}
 	report.Took = c.Now().Sub(report.Began)
 	return report, err
@@ -63,8 +63,7 @@ func (c *Connector) Cycle(ctx context.Context) (Report, error) {
 // clock jumped, and after the ledger failed or its server went away. While they cannot
 // be asked, nothing is planned and nothing is sent: an empty ledger stays empty.
 func (c *Connector) prove(ctx context.Context, report *Report) error {
-	gap := report.Began.Sub(c.ended)
-	if cut := c.Poller.cut(); c.proved && gap >= 0 && gap < clockGap && !cut {
+	if c.stands(report.Began) {
 		return nil
 	}
 	c.proved = false
@@ -94,39 +93,70 @@ func (c *Connector) Run(ctx context.Context, interval time.Duration, told func(R
 		if now := c.Now(); next.Before(now) {
 			next = now
 		}
-		if err := c.rest(ctx, next); err != nil {
-			return err
-		}
+		c.rest(ctx, next)
 	}
 	return nil
 }
 
-// rest waits for the next poll, and sends meanwhile what falls due.
-func (c *Connector) rest(ctx context.Context, until time.Time) error {
+// stands says that what was proven of the ledger still holds: the clock did not jump, and
+// its server did not go away.
+func (c *Connector) stands(now time.Time) bool {
+	gap := now.Sub(c.ended)
+	if c.Poller.cut() || gap < 0 || gap >= clockGap {
+		c.proved = false
+	}
+	return c.proved
+}
+
+// send sends what is due. When the ledger fails, it is to be proven again.
+func (c *Connector) send(ctx context.Context, report *Report) error {
+	c.sent = c.Now()
+	if err := c.Sender.Send(ctx, report); err != nil {
+		c.proved = false
+		return fmt.Errorf("send: %w", err)
+	}
+	return nil
+}
+
+// rest waits for the next poll, and sends meanwhile what falls due: not while it is open
+// whether the ledger is the newest. What fails here is told by the next cycle.
+func (c *Connector) rest(ctx context.Context, until time.Time) {
 	for {
 		wake := until
-		due, err := c.Poller.Ledger.NextDue(ctx)
-		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("read what is due next: %w", err)
-		}
-		if !due.IsZero() && due.After(c.Now()) && due.Before(until) {
+		if due := c.due(ctx); !due.IsZero() && due.Before(until) {
 			wake = due
 		}
 		timer := time.NewTimer(max(wake.Sub(c.Now()), 0))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return nil
+			return
 		case <-timer.C:
 		}
 		if !wake.Before(until) {
-			return nil
+			return
 		}
-		var report Report
-		if err := c.Sender.Send(ctx, &report); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("send: %w", err)
+		if c.stands(c.Now()) {
+			if err := c.send(ctx, new(Report)); err != nil && ctx.Err() == nil {
+				c.Log.LogAttrs(ctx, slog.LevelError, "what fell due was not sent", slog.Any("error", err))
+			}
+			c.ended = c.Now()
 		}
 	}
+}
+
+// due is when the next op falls due that the last pass did not try; zero: none, or none
+// that may be sent.
+func (c *Connector) due(ctx context.Context) time.Time {
+	if !c.stands(c.Now()) {
+		return time.Time{}
+	}
+	due, err := c.Poller.Ledger.NextDue(ctx, c.sent)
+	if err != nil && ctx.Err() == nil {
+		c.proved = false
+		c.Log.LogAttrs(ctx, slog.LevelError, "what is due next could not be read", slog.Any("error", err))
+	}
+	return due
 }
 
 // Report says what one cycle did.

@@ -101,7 +101,7 @@ type Claimer interface {
 type Settler interface {
 	// Due lists the links that have something to do now.
 	Due(ctx context.Context, now time.Time) ([]string, error)
-	NextDue(ctx context.Context) (time.Time, error)
+	NextDue(ctx context.Context, after time.Time) (time.Time, error)
 	// Story reads a link and what is owed under it, as they stand at one moment.
 	Story(ctx context.Context, id string) (plan.Story, error)
 	// Begin writes down that an op is about to be sent.

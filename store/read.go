@@ -323,10 +323,10 @@ func (l *Ledger) Story(ctx context.Context, id string) (plan.Story, error) {
 	return story, found.Err()
 }
 
-// NextDue is when an op is to be sent or looked for next; zero: nothing waits.
-func (l *Ledger) NextDue(ctx context.Context) (time.Time, error) {
+// NextDue is when an op is to be sent or looked for next, after a time; zero: nothing waits.
+func (l *Ledger) NextDue(ctx context.Context, after time.Time) (time.Time, error) {
 	var due sql.NullInt64
-	err := l.read.row(ctx, "SELECT min(due) FROM ops WHERE state IN ('promised', 'unknown')").Scan(&due)
+	err := l.read.row(ctx, "SELECT min(due) FROM ops WHERE state IN ('promised', 'unknown') AND due > ?", micros(after)).Scan(&due)
 	if err != nil || !due.Valid {
 		return time.Time{}, err
 	}

@@ -256,8 +256,10 @@ func TestWhatIsDue(t *testing.T) {
 		if diff := cmp.Diff([]string{aLink(1).ID, aLink(0).ID}, due); diff != "" || err != nil {
 			t.Errorf("due %v (-want +got):\n%s", err, diff)
 		}
-		if next, err := l.NextDue(t.Context()); err != nil || !next.Equal(noon.Add(-time.Hour)) {
-			t.Errorf("next %s, %v", next, err)
+		for after, want := range map[time.Time]time.Time{{}: noon.Add(-time.Hour), noon: noon.Add(time.Minute), noon.Add(time.Minute): {}} {
+			if next, err := l.NextDue(t.Context(), after); err != nil || !next.Equal(want) {
+				t.Errorf("next after %s: %s, %v, want %s", after, next, err, want)
+			}
 		}
 		got, err := l.Counts(t.Context(), noon)
 		want := plan.Counts{Owed: 5, Due: 1, Waiting: 1, Unknown: 1, Parked: 1, Doubt: 1, LinksOpen: 6}

@@ -79,7 +79,7 @@ func (a *app) standing(ctx context.Context, ledger *store.Ledger) (standing, err
 	if s.Holds, err = ledger.Holds(ctx); err != nil {
 		return s, err
 	}
-	if s.Next, err = ledger.NextDue(ctx); err != nil {
+	if s.Next, err = ledger.NextDue(ctx, time.Time{}); err != nil {
 		return s, err
 	}
 	if s.Bytes, err = ledger.Size(ctx); err != nil {
