@@ -61,6 +61,13 @@ func (w mortalWay) RoundTrip(r *http.Request) (*http.Response, error) {
 	return out, err
 }
 
+// buried says that the bridge is dead.
+func (g *grave) buried() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.dead
+}
+
 // mortalLedger lets the bridge die at its ledger's steps.
 type mortalLedger struct {
 	connector.Ledger

@@ -32,6 +32,8 @@ type play struct {
 	frost      *frost
 	// wide is that the desk drops a condition from each query.
 	wide *atomic.Bool
+	// serves: the bridge sends what falls due between two cycles, as a service does.
+	serves bool
 	// source is mappings.yaml as it was edited; empty: as it is.
 	source string
 	later  []*scene
@@ -131,6 +133,7 @@ func newPlay(t *testing.T, seed int64) *play {
 		cast: cast{comments: map[string][]*words{}, notes: map[string][]*words{}},
 	}
 	p.stage, p.pace = make(chan struct{}, 1), rand.New(rand.NewPCG(uint64(seed), 29))
+	p.serves = rand.New(rand.NewPCG(uint64(seed), 43)).IntN(3) == 0
 	p.settle, p.page = 30*time.Second, 5
 	p.scenes = schedule(p.dice, rand.New(rand.NewPCG(uint64(seed), 37)))
 	p.way = func(next http.RoundTripper) http.RoundTripper { return mortalWay{p.grave, seed, p.wide, next} }
@@ -277,6 +280,9 @@ func (p *play) both() {
 	go func() {
 		defer close(done)
 		p.once(p.loop, true)
+		if p.serves {
+			p.idle()
+		}
 	}()
 	for ended := false; !ended; {
 		if p.second != nil {
@@ -293,6 +299,16 @@ func (p *play) both() {
 		}
 	}
 	p.rise()
+}
+
+// idle is the time until the next cycle, in which a service sends what falls due.
+func (p *play) idle() {
+	// On the dot, so that a retry's jitter does not move what follows.
+	next := time.Now().Add(time.Duration(10+p.pace.IntN(60)) * time.Second).Truncate(5 * time.Second)
+	if p.serves && !p.grave.buried() {
+		p.loop.Rest(context.Background(), next)
+	}
+	time.Sleep(time.Until(next))
 }
 
 // once is one cycle of a worker. The first one's log is read by the person who relinks.
@@ -372,8 +388,9 @@ func (p *play) tell() {
 		p.act(p.beat)
 		for range turns {
 			p.cycle()
-			// On the dot, so that a retry's jitter does not move what follows.
-			time.Sleep(time.Until(time.Now().Add(time.Duration(10+p.pace.IntN(60)) * time.Second).Truncate(5 * time.Second)))
+			if !p.serves {
+				p.idle()
+			}
 		}
 	}
 	p.world.Faults.Clear()
