@@ -57,7 +57,7 @@ func copyOf(t *testing.T, from *store.Ledger) *store.Ledger {
 			t.Fatal(err)
 		}
 	}
-	for _, key := range []string{"journals", "lag", "appeared", "aged", "forgotten"} {
+	for _, key := range []string{"journals", "lag", "listed", "appeared", "aged", "forgotten"} {
 		text, err := from.Meta(t.Context(), key)
 		if err == nil && text != "" {
 			err = to.SetMeta(t.Context(), key, text)

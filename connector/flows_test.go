@@ -436,6 +436,27 @@ func TestAListThatLagsIsMeasured(t *testing.T) {
 	})
 }
 
+// TestATicketThatAListLeavesOutOnceIsNotLate has the list show it for half an hour before.
+func TestATicketThatAListLeavesOutOnceIsNotLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Incident(r.users, "An older one", nil)
+		r.rest()
+		time.Sleep(2 * time.Hour)
+		r.world.Incident(r.users, "Laptop does not start", nil)
+		r.cycles(60)
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.Lag = 45 * time.Minute })
+		r.cycle()
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.Lag = 0 })
+		r.start() // what a process remembers is not needed
+		r.cycles(2)
+		if lag, err := r.ledger.Meta(t.Context(), "lag"); err != nil || lag != "" {
+			t.Errorf("the measured lag is %q, want none (%v)", lag, err)
+		}
+	})
+}
+
 func TestALineTakesThePlaceOfANoteThatCannotBeCopied(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,6 +23,7 @@ func (p *Poller) tickets(ctx context.Context, report *Report) error {
 	if err != nil || !linkedAny {
 		return err
 	}
+	began := p.Now()
 	listed, err := p.listTickets(ctx, report)
 	if err != nil {
 		return err
@@ -35,7 +37,7 @@ func (p *Poller) tickets(ctx context.Context, report *Report) error {
 		return err
 	}
 	if listed { // an empty list is no late one
-		if err := p.lagging(ctx, seen, linked); err != nil {
+		if err := p.lagging(ctx, began, seen, linked); err != nil {
 			return err
 		}
 	}
@@ -118,24 +120,63 @@ func appeared(ctx context.Context, ledger Ledger) (n int, longest time.Duration,
 	return n, longest, err
 }
 
-// lagging measures how long a ticket of our own is missing from the list that
-// should show it: what is not found so soon proves nothing.
-func (p *Poller) lagging(ctx context.Context, seen []plan.Ticket, linked map[string]time.Time) error {
+// lagging measures how long a ticket of our own is missing from the list that should
+// show it: what is not found so soon proves nothing. A list is read page by page, and
+// leaves one out when another ends meanwhile: that one is not late.
+//
+//	the ticket was linked  the list before  missing
+//	since the list before  –                counts
+//	earlier                missed it too    counts
+//	earlier                showed it        does not
+func (p *Poller) lagging(ctx context.Context, began time.Time, seen []plan.Ticket, linked map[string]time.Time) error {
 	most, err := Lag(ctx, p.Ledger)
 	if err != nil {
 		return err
 	}
-	longest := most
+	before, err := listedBefore(ctx, p.Ledger)
+	if err != nil {
+		return err
+	}
+	longest, now := most, listing{At: began}
 	for _, t := range seen {
 		missing := t.Seen.Sub(linked[t.ID])
-		if t.Row["state"].Value != "resolved" && missing < longestLag { // an old one is missing for another reason
-			longest = max(longest, missing)
+		late := !linked[t.ID].Before(before.At) || slices.Contains(before.Missed, t.ID)
+		if late && t.Row["state"].Value != "resolved" && missing < longestLag { // an old one is missing for another reason
+			longest, now.Missed = max(longest, missing), append(now.Missed, t.ID)
 		}
 	}
-	if longest == most {
-		return nil
+	if err := now.keep(ctx, p.Ledger); err != nil || longest == most {
+		return err
 	}
 	return p.Ledger.SetMeta(ctx, metaLag, longest.String())
+}
+
+// listing is when the tickets were listed, and which of our own were late.
+type listing struct {
+	At     time.Time `json:"at"`
+	Missed []string  `json:"missed,omitempty"`
+}
+
+// metaListed is where the ledger keeps the listing before.
+const metaListed = "listed"
+
+func listedBefore(ctx context.Context, ledger Ledger) (l listing, err error) {
+	text, err := ledger.Meta(ctx, metaListed)
+	if err != nil || text == "" {
+		return l, err
+	}
+	if err := json.Unmarshal([]byte(text), &l); err != nil {
+		return l, fmt.Errorf("read %q of the ledger: %w", metaListed, err)
+	}
+	return l, nil
+}
+
+func (l listing) keep(ctx context.Context, ledger Ledger) error {
+	text, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	return ledger.SetMeta(ctx, metaListed, string(text))
 }
 
 // longestLag is the longest that is taken for a lag.
