@@ -623,6 +623,25 @@ func TestATicketThatHidesItsNotesDoesNotProveThatALedgerIsWhole(t *testing.T) {
 	})
 }
 
+// TestWhatWasRefusedWasNotSent has a ticket refused by a busy vendor, and lost once: that
+// is one send of which nobody knows, and no doubt.
+func TestWhatWasRefusedWasNotSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Incident(r.users, "Known to both", nil)
+		r.rest()
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets$", Kind: simulator.TooMany, Times: 3})
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets$", Nth: 4, Kind: simulator.ResetBefore})
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		r.ticketOf(incident)
+		if n := r.counts().Doubt; n != 0 {
+			t.Errorf("%d doubts\n%s", n, r.story())
+		}
+	})
+}
+
 // TestATwinThatBecomesItsLinksTicketIsNoneAnyMore has a ticket made too late for an
 // incident that was given to another group meanwhile, and is given back right when the
 // list shows nothing: it is made once, and looked for before a second one is.

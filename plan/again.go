@@ -32,7 +32,7 @@ func (p Planner) Again(op Op, link Link, rec Record) Op {
 		return op
 	}
 	fresh := p.create(rule, link, rec)
-	fresh.Promised, fresh.Seq, fresh.Attempt, fresh.Why, fresh.Begun = op.Promised, op.Seq, op.Attempt, op.Why, op.Begun
+	fresh.Promised, fresh.Seq, fresh.Attempt, fresh.Refused, fresh.Why, fresh.Begun = op.Promised, op.Seq, op.Attempt, op.Refused, op.Why, op.Begun
 	return fresh
 }
 
@@ -100,7 +100,7 @@ func (p Planner) ElevateAgain(rule *mapping.ElevationRule, link Link, op Op, tas
 		return op, Promise{}
 	}
 	fresh := p.elevate(rule, link, task, d)
-	fresh.Promised, fresh.Seq, fresh.Attempt, fresh.Begun = op.Promised, op.Seq, op.Attempt, op.Begun
+	fresh.Promised, fresh.Seq, fresh.Attempt, fresh.Refused, fresh.Begun = op.Promised, op.Seq, op.Attempt, op.Refused, op.Begun
 	if fresh.State == Parked {
 		return fresh, p.Refused(rule, link, fresh.Reason, task.Seen)
 	}

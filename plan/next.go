@@ -101,7 +101,7 @@ func (p Planner) Missing(link Link, ops []Op, now time.Time) (spoken, lines []Op
 		line := op
 		line.Key, line.State, line.Promised, line.Due, line.Basis = op.Key+missing, Promised, now, now, Basis{Seen: now}
 		line.Mark = p.Pair.Mark(link.Record, op.Kind, op.Key+missing, "1")
-		line.Seq, line.Attempt, line.Reason, line.Why = 0, 0, "", "takes the place of "+op.Key
+		line.Seq, line.Attempt, line.Refused, line.Reason, line.Why = 0, 0, 0, "", "takes the place of "+op.Key
 		text := "A note could not be copied (" + op.Why + "): " + op.Reason
 		line.Body = marshal(map[string]string{"text": forTicket(head("bridge", now, link.Number, line.Mark), text)})
 		if op.Kind == RecordNote {

@@ -74,8 +74,10 @@ type Op struct {
 	Why    string
 	Reason string
 	Basis  Basis
-	// Attempt counts begins; Probes counts looks since the last of them.
+	// Attempt counts begins, Refused those of which a definite refusal is known; Probes
+	// counts looks since the last of them.
 	Attempt int
+	Refused int `json:",omitempty"`
 	Probes  int
 
 	// Fact is when that was written on the other side which the op passes on.

@@ -100,6 +100,9 @@ func (t Timing) probe(op Op, now time.Time) time.Time {
 //	unknown      unknown   the first look
 func (t Timing) After(op Op, r Reply) Op {
 	op.Reason = r.Reason
+	if op.State == Begun && (r.Outcome == WasRefused || r.Outcome == WasImpossible) {
+		op.Refused++
+	}
 	switch r.Outcome {
 	case WasDone:
 		op.State, op.Ended = Done, r.At
@@ -151,7 +154,7 @@ type Look struct {
 //	no     yes   no      –                   unknown, looked for again
 //	no     yes   yes     one (not elevation) promised: sent once more
 //	no     yes   yes     two, or elevation   doubt: a person decides (on_doubt: hold)
-//	no     yes   yes     any, all refused    promised
+//	no     yes   yes     none but refused    promised
 //	no     yes   yes     any, and dropped    cancelled: it was watched for long enough
 //	what was written to is gone:
 //	no     –     yes     any, and dropped    cancelled
@@ -184,9 +187,9 @@ func (t Timing) Looked(op Op, look Look) Op {
 		op.State, op.Ended = Cancelled, look.At
 		op.Reason += "; it did not appear"
 		return op
-	case op.Attempt >= sends(op.Kind) && !t.Resend[op.Kind] && !op.Unsent:
+	case op.sent() >= sends(op.Kind) && !t.Resend[op.Kind] && !op.Unsent:
 		op.State, op.Due = Doubt, look.At
-		op.Reason = fmt.Sprintf("sent %d×, found never: look on the other side, then retry or drop it", op.Attempt)
+		op.Reason = fmt.Sprintf("sent %d×, found never: look on the other side, then retry or drop it", op.sent())
 		return op
 	default:
 		op.State, op.Due, op.Waits, op.Unsent = Promised, look.At, time.Time{}, false
@@ -214,6 +217,9 @@ func (t Timing) lookedGone(op Op, look Look) Op {
 
 // bareLooks is how many looks have to show nothing where nothing is known to exist.
 const bareLooks = 3
+
+// sent is how many sends may have been done: those that were refused were not.
+func (o Op) sent() int { return o.Attempt - o.Refused }
 
 // sends is how often an op is sent by itself before a person is asked: an
 // elevation grants rights, so once.

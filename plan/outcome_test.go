@@ -85,8 +85,10 @@ func TestLooked(t *testing.T) {
 	tests := map[string]struct {
 		kind  plan.Kind
 		sends int
-		at    time.Duration // after begin
-		look  plan.Look
+		// refused is how many of them were definitely refused.
+		refused int
+		at      time.Duration // after begin
+		look    plan.Look
 		// took is how long the answer took.
 		took  time.Duration
 		asked bool
@@ -112,6 +114,8 @@ func TestLooked(t *testing.T) {
 		"but not while nobody answers":                                             {sends: 2, at: waited, look: plan.Look{Failed: true}, asked: true, state: plan.Unknown},
 		"a look that cannot see proves nothing, ever":                              {at: 100 * waited, look: plan.Look{Blind: "empty"}, state: plan.Unknown},
 		"sent twice and found never is a doubt":                                    {sends: 2, at: waited, look: plan.Look{Sees: true}, state: plan.Doubt},
+		"what was refused was not sent":                                            {sends: 5, refused: 4, at: waited, look: plan.Look{Sees: true}, state: plan.Promised},
+		"two sends besides are a doubt":                                            {sends: 5, refused: 3, at: waited, look: plan.Look{Sees: true}, state: plan.Doubt},
 		"a hit after two sends still settles":                                      {sends: 2, at: waited, look: plan.Look{Found: true}, state: plan.Done},
 		"what was written to a record that is gone waits for the right to read it": {kind: plan.RecordNote, at: waited + time.Hour - time.Second, look: plan.Look{Gone: true, Blind: "gone"}, state: plan.Unknown},
 		"for an hour, and is a doubt then":                                         {kind: plan.RecordNote, at: waited + time.Hour, look: plan.Look{Gone: true, Blind: "gone"}, state: plan.Doubt},
@@ -122,7 +126,7 @@ func TestLooked(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			op := plan.Op{State: plan.Unknown, Kind: tt.kind, Attempt: max(tt.sends, 1), Begun: noon, Waits: noon.Add(waited), Frozen: true, Undo: tt.undo}
+			op := plan.Op{State: plan.Unknown, Kind: tt.kind, Attempt: max(tt.sends, 1), Refused: tt.refused, Begun: noon, Waits: noon.Add(waited), Frozen: true, Undo: tt.undo}
 			tt.look.At = noon.Add(tt.at)
 			tt.look.Began = tt.look.At.Add(-tt.took)
 			op.Asked = tt.asked

@@ -284,7 +284,7 @@ func putOp(ctx context.Context, tx tx, op plan.Op) (added bool, err error) {
 	if was.Frozen || was.Basis.Rev == op.Basis.Rev || was.State == plan.Begun || was.State == plan.Unknown || was.State == plan.Doubt || was.State == plan.Done {
 		return false, nil
 	}
-	op.Seq, op.Attempt, op.Promised = was.Seq, was.Attempt, was.Promised
+	op.Seq, op.Attempt, op.Refused, op.Promised = was.Seq, was.Attempt, was.Refused, was.Promised
 	return false, setOp(ctx, tx, op, was.Attempt, was.State)
 }
 
