@@ -90,3 +90,60 @@ func TestAnApprovalCountsOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestAnApprovalThatWasTooOldIsNoNewerWhenItIsTouched has it seen too late, or become too
+// old while its elevation could not be sent, and then written to, or given anew.
+func TestAnApprovalThatWasTooOldIsNoNewerWhenItIsTouched(t *testing.T) {
+	t.Parallel()
+	touch := func(r *rig, _, row string) {
+		r.world.ITSM.Set("sysapproval_approver", row, map[string]string{"due_date": "2030-01-01 00:00:00"})
+	}
+	anew := func(r *rig, item, _ string) { r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved") }
+	again := func(r *rig, item, row string) {
+		r.world.ITSM.Withdraw(item)
+		r.cycles(2)
+		r.world.ITSM.Set("sysapproval_approver", row, map[string]string{"state": "approved"})
+		r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "approved"})
+	}
+	seen := func(*rig) {}
+	waited := func(r *rig) {
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.TooMany, Times: -1})
+		r.cycles(2)
+	}
+	cases := map[string]struct {
+		before  func(r *rig)
+		happens func(r *rig, item, row string)
+		opened  int
+	}{
+		"it was seen too late, and is touched":              {seen, touch, 0},
+		"it was seen too late, and another one is given":    {seen, anew, 1},
+		"it was seen too late, withdrawn and given again":   {seen, again, 1},
+		"it waited for too long, and is touched":            {waited, touch, 0},
+		"it waited for too long, and another one is given":  {waited, anew, 1},
+		"it waited for too long, withdrawn and given again": {waited, again, 1},
+	}
+	for name, tt := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				_, item := r.world.Task(r.users, "")
+				row := r.world.ITSM.RequestApproval("sc_req_item", item, r.users.Bea)[0]
+				r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+				tt.before(r)
+				time.Sleep(25 * time.Hour)
+				r.cycles(2)
+				r.world.Faults.Clear()
+				if n := len(r.world.MMD.Elevations()); n != 0 || r.opOf(plan.ElevationCreate).State != plan.Parked {
+					t.Fatalf("%d elevation requests\n%s", n, r.story())
+				}
+				tt.happens(r, item, row)
+				time.Sleep(time.Hour)
+				r.cycles(4)
+				if n := len(r.world.MMD.Elevations()); n != tt.opened {
+					t.Errorf("%d elevation requests, want %d\n%s", n, tt.opened, r.story())
+				}
+			})
+		})
+	}
+}

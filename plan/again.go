@@ -102,7 +102,9 @@ func (p Planner) ElevateAgain(rule *mapping.ElevationRule, link Link, op Op, tas
 	fresh := p.elevate(rule, link, task, d)
 	fresh.Promised, fresh.Seq, fresh.Attempt, fresh.Refused, fresh.Begun = op.Promised, op.Seq, op.Attempt, op.Refused, op.Begun
 	if fresh.State == Parked {
-		return fresh, p.Refused(rule, link, fresh.Reason, task.Seen)
+		out := p.Refused(rule, link, fresh.Reason, task.Seen)
+		out.Links = missConsent(link, d)
+		return fresh, out
 	}
 	return fresh, Promise{}
 }

@@ -125,8 +125,8 @@ func confirmed(rule *mapping.ElevationRule, row mapping.Row, path string, rows [
 // consentOf is where a link keeps the approvals that its elevation was opened on.
 const consentOf = "approval"
 
-// consented keeps the approvals that an elevation is opened on. They count once: a row
-// that is touched afterwards is no new approval.
+// consented keeps the approvals that an elevation is opened on, or that were too old for
+// one. They count once: a row that is touched afterwards is no new approval.
 func consented(link *Link, by []string) {
 	link.Base[consentOf] = Baseline{Value: strings.Join(by, " ")}
 }

@@ -62,8 +62,8 @@ func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (
 		}
 		return out, d.why
 	}
-	if story != nil && story.Link.MMD != "" && !d.anew(story.Link, task) {
-		return Promise{Links: keepConsent(story.Link, d), At: task.Seen}, "had its elevation for the approval that it has"
+	if story != nil && (story.Link.MMD != "" || d.consent == Approved) && !d.anew(story.Link, task) {
+		return Promise{Links: keepConsent(story.Link, d), At: task.Seen}, "had its elevation for the approval that it has, or has one that was too old: it needs a new one"
 	}
 	if story == nil && p.forgot(d.at) {
 		return Promise{}, "was approved so long ago that its elevation may be forgotten: it needs a new approval"
@@ -73,6 +73,9 @@ func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (
 	}
 	link := p.newLink(ElevationLink, rule.Name, task.Record, story)
 	op := p.elevate(rule, link, task, d)
+	for _, missed := range missConsent(link, d) {
+		link = missed
+	}
 	if known(story, op) {
 		return Promise{}, d.why
 	}
@@ -87,7 +90,7 @@ func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (
 // forgetConsent gives a link whose approval was seen withdrawn: the next one is anew,
 // also by the same row.
 func forgetConsent(link Link) []Link {
-	if link.MMD == "" || link.Base[consentOf].Value == "" {
+	if link.Base[consentOf].Value == "" {
 		return nil
 	}
 	link = link.clone()
@@ -98,6 +101,17 @@ func forgetConsent(link Link) []Link {
 // keepConsent gives a link that does not know what its elevation was opened on.
 func keepConsent(link Link, d decided) []Link {
 	if _, known := link.Base[consentOf]; known || len(d.by) == 0 {
+		return nil
+	}
+	link = link.clone()
+	consented(&link, d.by)
+	return []Link{link}
+}
+
+// missConsent gives a link whose approval was too old when it was read: a row of it that
+// is written to afterwards looks new, and is not.
+func missConsent(link Link, d decided) []Link {
+	if d.consent != TooLate {
 		return nil
 	}
 	link = link.clone()
