@@ -341,3 +341,57 @@ func TestJournalsThatOpenAndCloseInAStorm(t *testing.T) {
 		})
 	}
 }
+
+// TestCommentsAreDatedByTheDesksClock has one written right before its record is given to
+// another group while the journal cannot be read, and one right after the ticket was made
+// where earlier ones are not passed on.
+func TestCommentsAreDatedByTheDesksClock(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{0, 4 * time.Minute, -4 * time.Minute} {
+		for name, play := range map[string]func(r *rig) (incident, told, never string){"left": leftUnread, "without history": withoutHistory} {
+			t.Run(fmt.Sprintf("%s, the desk's clock is %s ahead", name, ahead), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					r := newRigOn(t, simulator.New(simulator.Config{Now: func() time.Time { return time.Now().Add(ahead) }}))
+					incident, want, never := play(r)
+					r.scanned()
+					told := strings.Join(r.told(r.ticketOf(incident).ID), "\n")
+					if !strings.Contains(told, want) || strings.Contains(told, never) {
+						t.Errorf("the ticket was told %q\n%s", told, r.story())
+					}
+				})
+			})
+		}
+	}
+}
+
+func leftUnread(r *rig) (incident, told, never string) {
+	incident = r.world.Incident(r.users, "Laptop does not start", nil)
+	r.world.ITSM.Comment("incident", incident, "ada.byron", "The first.") // journals are read as rows
+	r.rest()
+	r.journals("empty")
+	r.world.ITSM.Comment("incident", incident, "ada.byron", "Before it left.")
+	time.Sleep(2 * time.Second)
+	group := r.world.ITSM.Row("incident", incident)["assignment_group"]
+	r.world.ITSM.Set("incident", incident, map[string]string{"assignment_group": ""})
+	r.cycles(4)
+	r.world.ITSM.Comment("incident", incident, "ada.byron", "While it was away.")
+	r.cycles(2)
+	r.journals("")
+	r.cycles(4)
+	r.world.ITSM.Set("incident", incident, map[string]string{"assignment_group": group})
+	return incident, "Before it left.", "While it was away."
+}
+
+func withoutHistory(r *rig) (incident, told, never string) {
+	for _, rule := range r.rules.Tickets {
+		rule.History = false
+	}
+	incident = r.world.Incident(r.users, "Laptop does not start", nil)
+	r.world.ITSM.Comment("incident", incident, "ada.byron", "Before.")
+	time.Sleep(2 * time.Second)
+	r.cycle()
+	time.Sleep(2 * time.Second)
+	r.world.ITSM.Comment("incident", incident, "ada.byron", "After.")
+	return incident, "After.", "Before."
+}

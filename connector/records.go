@@ -187,6 +187,8 @@ func (p *Poller) observe(ctx context.Context, t table, records []itsm.Record, r 
 	if err != nil {
 		return err
 	}
+
+	ahead, _ := p.Desk.Clock()
 	var news []plan.Record
 	for _, rec := range records {
 		story := stories[rec.Value("sys_id")]
@@ -194,7 +196,7 @@ func (p *Poller) observe(ctx context.Context, t table, records []itsm.Record, r 
 		if quiet && (story.Link.MMD != "" || story.Link.ByHand) {
 			continue
 		}
-		news = append(news, plan.Record{Table: t.name, Row: row(rec), Seen: seen, Unsure: p.early(t, rec, seen)})
+		news = append(news, plan.Record{Table: t.name, Row: row(rec), Seen: seen, Ahead: ahead, Unsure: p.early(t, rec, seen)})
 	}
 	if err := p.complete(ctx, t, news, stories, report); err != nil {
 		return err

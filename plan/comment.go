@@ -58,8 +58,9 @@ func (p Planner) comments(rule *mapping.TicketRule, story Story, rec Record, sen
 			"text": {Value: c.Text}, "author": {Value: c.By}, "field": {Value: c.Element}, "at": {Value: c.At.UTC().Format(time.RFC3339)},
 		}}
 		ok, why := rule.SendNote(in)
-		before := !rule.History && c.At.Before(story.Link.Created)
-		if !ok || !send && !ofMove(story.Link, c) || before {
+		at := c.At.Add(-rec.Ahead)
+		before := !rule.History && at.Before(story.Link.Created)
+		if !ok || !send && !ofMove(story.Link, at) || before {
 			continue
 		}
 		if why == "" {
@@ -76,9 +77,9 @@ func (p Planner) comments(rule *mapping.TicketRule, story Story, rec Record, sen
 	return out
 }
 
-// ofMove says that a comment was there when its record was seen to leave, and is read
-// only now: the journal did not show all of it then.
-func ofMove(link Link, c Comment) bool { return !link.Left.IsZero() && !c.At.After(link.Left) }
+// ofMove says that what was written at a time was there when its record was seen to leave,
+// and is read only now: the journal did not show all of it then.
+func ofMove(link Link, at time.Time) bool { return !link.Left.IsZero() && !at.After(link.Left) }
 
 func (p Planner) ticketNote(link Link, item, part string, now time.Time) Op {
 	return Op{

@@ -16,6 +16,8 @@ type Record struct {
 	Table string
 	Row   mapping.Row
 	Seen  time.Time
+	// Ahead is how far the desk's clock is ahead of the bridge's.
+	Ahead time.Duration
 	// Comments are its journal rows in the fields that its rule mirrors, oldest first.
 	Comments []Comment
 	// Correlated is the ticket that correlation_id names, looked up for a record without a link.
