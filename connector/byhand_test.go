@@ -73,6 +73,9 @@ func (p *play) retry() {
 				do, word = p.ledger.Drop, "drops"
 				p.undo(op)
 			}
+			if op.State == plan.Doubt && op.Kind == plan.TicketCreate {
+				p.doubted = append(p.doubted, op.Link)
+			}
 			p.say("a person %s %s (%s: %s)", word, op.Key, op.State, op.Reason)
 			if err := do(context.Background(), op.Key, "looked for it", time.Now()); err != nil {
 				p.Fatal(err)

@@ -65,6 +65,8 @@ type cast struct {
 	// comments are what people wrote on the incidents, notes what the vendor wrote on
 	// their tickets, in order.
 	comments, notes map[string][]*words
+	// doubted are the links whose ticket a person had to ask for.
+	doubted []string
 	// away is that the first incident is with another group.
 	away bool
 }
