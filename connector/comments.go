@@ -167,7 +167,12 @@ func (o observed) doubt(h heard, report *Report) {
 		case rec.Unheard != "":
 			rec.Unsure = true
 			report.Unread = append(report.Unread, rec.Number()+": "+rec.Unheard)
-		case rec.Lacks(story):
+		case rec.Lacks(story) > 0:
+			rec.Lacking = rec.Lacks(story)
+			if rec.Deleted(story) {
+				rec.Unheard = fmt.Sprintf("%d of its comments that were seen before are not in its journal any more: somebody deleted them, or a right to read them is missing", rec.Lacking)
+				continue
+			}
 			rec.Unsure = true
 			report.Unread = append(report.Unread, rec.Number()+": its journal did not show all comments that are known; it is read again")
 		}

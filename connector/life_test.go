@@ -298,3 +298,35 @@ func TestACommentOfTheMoveIsPassedOnWhenItsJournalShowsLate(t *testing.T) {
 		}
 	})
 }
+
+// TestACommentThatIsDeletedKeepsNoLinkOpen has the desk remove one for good.
+func TestACommentThatIsDeletedKeepsNoLinkOpen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "My password is 1234.")
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "It still does not start.")
+		r.rest()
+		time.Sleep(time.Hour)
+		r.world.ITSM.Erase(incident, "My password is 1234.")
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Hello?")
+		r.cycle()
+		if !strings.Contains(strings.Join(r.report.Unread, "\n"), "did not show all comments") {
+			t.Errorf("said %q", r.report.Unread)
+		}
+		for range 30 {
+			time.Sleep(time.Hour)
+			r.cycle()
+		}
+		if link := r.linkOf(incident); len(r.report.Unread) > 0 || !strings.Contains(link.Unheard, "1 of its comments") {
+			t.Errorf("a day later it is said that %q, and by the link %q", r.report.Unread, link.Unheard)
+		}
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "And now?")
+		r.rest()
+		if told := r.told(r.ticketOf(incident).ID); !strings.Contains(strings.Join(told, "\n"), "And now?") {
+			t.Errorf("the ticket was told %q", told)
+		}
+		r.endOf(incident)
+	})
+}

@@ -26,6 +26,8 @@ type Record struct {
 	Unsure bool
 	// Unheard says why comments of it are not passed on.
 	Unheard string
+	// Lacking counts comments that were seen before and were not read.
+	Lacking int
 	// TicketOf answers ticket_of(path): the ticket of the newest link of that record.
 	TicketOf map[string]string
 }
@@ -59,17 +61,46 @@ func (r Record) Hidden(fields []string) bool {
 	return len(r.Comments) == 0 && slices.ContainsFunc(fields, func(f string) bool { return r.Row[f].Display != "" })
 }
 
-// Lacks says that a comment which was seen before is not among those that were read:
-// the read does not show all.
-func (r Record) Lacks(story *Story) bool {
+// Lacks counts the comments that were seen before and are not among those that were
+// read: the read does not show all, or they were deleted.
+func (r Record) Lacks(story *Story) (n int) {
 	if story == nil {
-		return false
+		return 0
 	}
 	read := map[string]bool{}
 	for _, c := range r.Comments {
 		read[c.ID] = true
 	}
-	return slices.ContainsFunc(story.Notes, func(n Note) bool { return n.Side == ITSM && !read[n.ID] })
+	for _, note := range story.Notes {
+		if note.Side == ITSM && !read[note.ID] {
+			n++
+		}
+	}
+	return n
+}
+
+// lacking is where a link keeps since when its journal lacks so many comments.
+const lacking = "lacking"
+
+// lackFor is for how long a journal that lacks a comment is read again.
+const lackFor = 24 * time.Hour
+
+// Deleted says that the comments which a record lacks have been missing for so long,
+// beside others, that somebody deleted them.
+func (r Record) Deleted(story *Story) bool {
+	base := story.Link.Base[lacking]
+	since, err := time.Parse(time.RFC3339, base.Value)
+	return err == nil && len(r.Comments) > 0 && base.Turn == r.Lacks(story) && r.Seen.Sub(since) >= lackFor
+}
+
+// lacks keeps since when the journal of a link lacks so many comments.
+func lacks(link *Link, n int, now time.Time) {
+	switch base := link.Base[lacking]; {
+	case n == 0:
+		delete(link.Base, lacking)
+	case base.Turn != n:
+		link.Base[lacking] = Baseline{Value: now.UTC().Format(time.RFC3339), Turn: n}
+	}
 }
 
 // ofText says that a comment's identity is made of what a record shows as text.
@@ -369,6 +400,7 @@ func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record)
 			rec.Number(), story.Link.Left.UTC().Format(time.RFC3339))
 	}
 	p.baselines(rule, &link, rec.Row)
+	lacks(&link, rec.Lacking, rec.Seen)
 	agree(&link, rec.Row)
 	out.Holds = p.flood(link, story.Ops, out.Ops, rec.Seen)
 	if link.Rev != rec.Rev() || len(out.Ops) > 0 {
