@@ -11,7 +11,7 @@ TOOLS    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bridge-tools
 LINTER   := $(TOOLS)/golangci-lint-$(LINT)/golangci-lint
 PROXY    := v2.5.0
 TOXIPROXY := $(TOOLS)/toxiproxy-$(PROXY)/server
-FUZZTIME ?= 20000x
+FUZZTIME ?= 8000x
 BENCH    ?= .
 
 SEEDS    ?= 1000
