@@ -601,3 +601,30 @@ func TestTicketsThatAreAllGoneDoNotStopTheBridge(t *testing.T) {
 		r.ticketOf(incident)
 	})
 }
+
+// TestWhatIsSentBetweenTwoPollsIsReported has a ticket refused by a busy vendor, and sent
+// before the next poll.
+func TestWhatIsSentBetweenTwoPollsIsReported(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets$", Kind: simulator.TooMany, Times: 1})
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		ctx, stop := context.WithCancel(t.Context())
+		cycle, created := 0, []int{}
+		if err := r.loop.Run(ctx, 30*time.Second, func(report connector.Report, err error) {
+			if created = append(created, report.Done[plan.TicketCreate]); err != nil {
+				t.Errorf("cycle %d: %v", cycle, err)
+			}
+			if cycle++; cycle == 3 {
+				stop()
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		r.ticketOf(incident)
+		if diff := cmp.Diff([]int{0, 1, 0}, created); diff != "" {
+			t.Errorf("tickets made in each cycle (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -27,8 +27,10 @@ type Connector struct {
 	// when the last cycle ended.
 	proved bool
 	ended  time.Time
-	// sent is when the last pass over what is due began.
-	sent time.Time
+	// sent is when the last pass over what is due began, meanwhile what passes between two
+	// cycles did: the next one's report says it.
+	sent      time.Time
+	meanwhile Report
 	// running says that cycle follows cycle: what is claimed is kept in between.
 	running bool
 }
@@ -38,7 +40,8 @@ type Connector struct {
 // A feed that cannot be read stops itself, not the others; a ledger that cannot
 // be written stops everything.
 func (c *Connector) Cycle(ctx context.Context) (Report, error) {
-	report := Report{Began: c.Now()}
+	report := c.meanwhile
+	c.meanwhile, report.Began = Report{}, c.Now()
 	if !c.running {
 		defer c.Poller.leave()
 	}
@@ -137,7 +140,7 @@ func (c *Connector) rest(ctx context.Context, until time.Time) {
 			return
 		}
 		if c.stands(c.Now()) {
-			if err := c.send(ctx, new(Report)); err != nil && ctx.Err() == nil {
+			if err := c.send(ctx, &c.meanwhile); err != nil && ctx.Err() == nil {
 				c.Log.LogAttrs(ctx, slog.LevelError, "what fell due was not sent", slog.Any("error", err))
 			}
 			c.ended = c.Now()
@@ -159,7 +162,7 @@ func (c *Connector) due(ctx context.Context) time.Time {
 	return due
 }
 
-// Report says what one cycle did.
+// Report says what one cycle did, and what was sent since the one before.
 type Report struct {
 	Began time.Time
 	Took  time.Duration

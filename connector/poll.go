@@ -138,7 +138,7 @@ func (p *Poller) read(ctx context.Context, f feed, report *Report) error {
 		return err
 	}
 	report.unread(f, err)
-	p.Log.LogAttrs(ctx, slog.LevelWarn, "a feed could not be read", slog.String("feed", f.name), slog.Any("error", err))
+	p.Log.LogAttrs(ctx, slog.LevelDebug, "a feed could not be read", slog.String("feed", f.name), slog.Any("error", err))
 	return nil
 }
 

@@ -108,17 +108,31 @@ func (a *app) serve(ctx context.Context, b *bridge) error {
 	}
 	defer served.close()
 	a.tell("bridge runs: %s and %s, every %s\n", b.config.ITSM.URL.Host, b.config.MMD.URL.Host, b.config.Poll.Interval)
+	var said []string
 	return b.loop.Run(ctx, b.config.Poll.Interval, func(report connector.Report, err error) {
 		well.beat()
 		if err != nil && ctx.Err() == nil {
 			a.tell("cycle: %v\n", err)
 		}
-		for _, hold := range report.Held {
-			a.tell("%s is held: %s\n", holds(hold), hold.Reason)
-		}
+		said = a.tellNews(said, concerns(report, plan.Counts{}))
 		a.tellUnmapped(report)
 		a.prune(ctx, b)
 	})
+}
+
+// tellNews says what a service has not just said: what lasts is said once, and when it is over.
+func (a *app) tellNews(before, now []string) []string {
+	for _, why := range now {
+		if !slices.Contains(before, why) {
+			a.tell("%s\n", why)
+		}
+	}
+	for _, why := range before {
+		if !slices.Contains(now, why) {
+			a.tell("over: %s\n", why)
+		}
+	}
+	return now
 }
 
 // tellUnmapped counts what met no entry of a map: a slip of the rules that stops
