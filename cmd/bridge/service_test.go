@@ -57,9 +57,9 @@ func TestAServiceSaysOnceWhatKeepsItFromSending(t *testing.T) {
 	go func() { ended <- main.Run(ctx, &bytes.Buffer{}, &errs, s.env, "run", "--config", s.config) }()
 	const why = "what was sent before could not be read"
 	errs.waitFor(t, why)
-	before := len(s.world.Faults.Log())
+	before := s.world.Faults.Calls(simulator.SideMMD)
 	for range 300 {
-		if len(s.world.Faults.Log()) > before+4 { // some more cycles
+		if s.world.Faults.Calls(simulator.SideMMD) > before+4 { // some more cycles
 			break
 		}
 		time.Sleep(100 * time.Millisecond)
