@@ -275,7 +275,7 @@ func (p *Poller) setBack(ctx context.Context) error {
 func (p *Poller) promise(ctx context.Context, promise plan.Promise) ([]string, error) {
 	promise.Ops = p.Planner.Doubted(promise.Ops, p.Timing, p.Now())
 	for i, op := range promise.Ops {
-		if since, hides := p.hiding[op.Link]; hides && op.State == plan.Promised && op.Kind == plan.TicketNote && !op.Fact.After(since) {
+		if since, hides := p.hiding[op.Link]; hides && op.State == plan.Promised && op.Kind == plan.TicketNote && !op.Fact.After(since.Add(skew)) {
 			promise.Ops[i] = firstLook(op, p.Now(), "its ticket hid its notes when the ledger was compared with it: it is looked for first")
 		}
 	}

@@ -132,6 +132,7 @@ func (b *breaker) heard(op plan.Op, err error, now time.Time) (wait time.Duratio
 	if !b.rules[kindOf(op)].add(what, op) {
 		return 0, nil
 	}
+	delete(b.rules, kindOf(op)) // those after a resume are counted anew
 	return 0, &plan.Hold{Rule: op.Rule, What: plan.HoldsAll, Since: now, Reason: fmt.Sprintf(
 		"%d records in a row were refused alike: %v. Set right what refuses them, then bridge resume %s, and bridge retry those that are parked", alike, err, op.Rule)}
 }

@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -13,6 +14,8 @@ import (
 type feedClaims struct {
 	held    map[string]<-chan struct{} // closed when the claim is lost
 	release []func()
+	// own is a name that nobody else claims: it is lost with the session, whatever is read.
+	own string
 }
 
 // mine says that a feed is this worker's to read: it has it, or nobody has.
@@ -59,7 +62,7 @@ func (p *Poller) cut() (cut bool) {
 // share begins to claim the feeds that are read.
 func (p *Poller) share() {
 	if p.claims == nil {
-		p.claims = &feedClaims{held: map[string]<-chan struct{}{}}
+		p.claims = &feedClaims{held: map[string]<-chan struct{}{}, own: "of worker " + rand.Text()}
 	}
 }
 

@@ -66,7 +66,11 @@ func (c *Connector) Cycle(ctx context.Context) (Report, error) {
 // clock jumped, and after the ledger failed or its server went away. While they cannot
 // be asked, nothing is planned and nothing is sent: an empty ledger stays empty.
 func (c *Connector) prove(ctx context.Context, report *Report) error {
-	if c.stands(report.Began) {
+	stands := c.stands(report.Began)
+	if _, err := c.Poller.mine(ctx, c.Poller.claims.own); err != nil {
+		return err
+	}
+	if stands {
 		return nil
 	}
 	c.proved = false
@@ -95,6 +99,8 @@ func (c *Connector) Run(ctx context.Context, interval time.Duration, told func(R
 		next = next.Add(interval)
 		if now := c.Now(); next.Before(now) {
 			next = now
+		} else if latest := now.Add(interval); next.After(latest) {
+			next = latest // the clock was set back
 		}
 		c.rest(ctx, next)
 	}
@@ -104,7 +110,7 @@ func (c *Connector) Run(ctx context.Context, interval time.Duration, told func(R
 // stands says that what was proven of the ledger still holds: the clock did not jump, and
 // its server did not go away.
 func (c *Connector) stands(now time.Time) bool {
-	gap := now.Sub(c.ended)
+	gap := now.Round(0).Sub(c.ended.Round(0)) // by the wall: a machine that is restored from a snapshot has no other
 	if c.Poller.cut() || gap < 0 || gap >= clockGap {
 		c.proved = false
 	}
@@ -114,6 +120,17 @@ func (c *Connector) stands(now time.Time) bool {
 // send sends what is due. When the ledger fails, it is to be proven again.
 func (c *Connector) send(ctx context.Context, report *Report) error {
 	c.sent = c.Now()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if lost := c.Poller.claims.held[c.Poller.claims.own]; lost != nil { // the pass ends with the session under which the ledger was proven
+		go func() {
+			select {
+			case <-lost:
+				stop()
+			case <-ctx.Done():
+			}
+		}()
+	}
 	if err := c.Sender.Send(ctx, report); err != nil {
 		c.proved = false
 		return fmt.Errorf("send: %w", err)

@@ -3,6 +3,7 @@ package connector
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"bridge/itsm"
+	"bridge/mapping"
 	"bridge/mmd"
 	"bridge/plan"
 )
@@ -351,7 +353,17 @@ func (p *pass) lookAtRecord(ctx context.Context, story plan.Story, op plan.Op) (
 	if p.Planner.Differs(op, story.Link, rec) {
 		return plan.Look{Sees: true}, result{}, nil
 	}
-	return plan.Look{Found: true}, result{after: rec.Row}, nil
+	var set map[string]string
+	if err := json.Unmarshal(op.Body, &set); err != nil {
+		return plan.Look{}, result{}, err
+	}
+	after := mapping.Row{} // what else the record shows is others' word: it stays news
+	for field, value := range set {
+		if cell, shown := rec.Row[field]; shown && cell.Value == value {
+			after[field] = cell
+		}
+	}
+	return plan.Look{Found: true}, result{after: after}, nil
 }
 
 // lookForElevation lists the elevation requests, unfiltered: for one that carries

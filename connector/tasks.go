@@ -31,11 +31,11 @@ func (p *Poller) tasks(ctx context.Context, rule *mapping.ElevationRule, report 
 		}
 	}
 	left := unlisted{sees: len(seen) > 0}
-	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.ElevationLink, Rule: rule.Name, Open: true, Brief: true}) {
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.ElevationLink, Table: rule.Table, Open: true, Brief: true}) {
 		if err != nil {
 			return err
 		}
-		if !seen[link.Record] && link.MMD != "" {
+		if !seen[link.Record] && link.MMD != "" && p.Planner.Rules.Elevation(link.Rule) == rule {
 			left.ids = append(left.ids, link.Record)
 		}
 	}
@@ -144,7 +144,9 @@ func (p *Poller) observeTasks(ctx context.Context, rule *mapping.ElevationRule, 
 	for _, task := range tasks {
 		story := stories[task.ID()]
 		if story != nil && story.Link.MMD != "" && story.Link.Ended.IsZero() {
-			promise.Add(p.Planner.LinkedTask(rule, *story, task))
+			if p.Planner.Rules.Elevation(story.Link.Rule) == rule {
+				promise.Add(p.Planner.LinkedTask(rule, *story, task))
+			}
 			continue
 		}
 		if taker, why := p.Planner.MatchElevation(rule.Table, task.Row); taker != rule {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"strings"
 
 	"bridge/mapping"
@@ -67,6 +68,12 @@ func sentBefore(op *Op, story *Story) {
 func (p Planner) updateAgain(rule *mapping.TicketRule, op Op, link Link, rec Record) Op {
 	turned := op.Basis.Ticket
 	op.Basis = p.basis(rec)
+	turned = maps.Clone(turned)
+	for _, field := range rule.TicketFields { // the ticket may have moved on, to what the record says already
+		if base, known := link.Base["ticket."+field]; known && turned != nil {
+			turned[field] = mapping.Cell{Value: base.Value}
+		}
+	}
 	op.Basis.Ticket = turned
 	set, held := p.update(rule, link, op.Basis)
 	if len(set) == 0 {
@@ -98,6 +105,9 @@ func (p Planner) ElevateAgain(rule *mapping.ElevationRule, link Link, op Op, tas
 			return op, p.Refused(rule, link, op.Reason, task.Seen)
 		}
 		return op, Promise{}
+	}
+	if d.consent == Approved && !d.anew(link, task, p.Aged) {
+		return p.unwanted(op, task.Record, "", "not approved any more: what it was promised on is gone, and the approval that is left was used before"), Promise{}
 	}
 	fresh := p.elevate(rule, link, task, d)
 	fresh.Promised, fresh.Seq, fresh.Attempt, fresh.Refused, fresh.Begun = op.Promised, op.Seq, op.Attempt, op.Refused, op.Begun

@@ -138,11 +138,14 @@ func consented(link *Link, by []string) {
 //	known                             those rows                 no, whatever was written in them
 //	known, and seen withdrawn since   any row                    yes
 //	not known: the ledger was lost    a row that moved since     yes, by the desk's clock
-func (d decided) anew(link Link, task Task) bool {
+func (d decided) anew(link Link, task Task, aged time.Time) bool {
 	if d.consent != Approved && d.consent != TooLate {
 		return false
 	}
 	base, known := link.Base[consentOf]
+	if !known && link.MMD != "" && !aged.IsZero() && !d.at.After(aged.Add(Skew)) {
+		return false // the ledger that is lost may have used it
+	}
 	if !known {
 		return d.at.After(link.Linked.Add(task.Now.Sub(task.Seen)))
 	}

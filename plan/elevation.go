@@ -57,12 +57,12 @@ func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (
 	d := approvals(rule, task.Row, task.Approvals, task.Now)
 	if d.withdrawn() {
 		out := Promise{At: task.Seen}
-		if story != nil {
+		if story != nil && d.consent == Forbidden {
 			out.Links = forgetConsent(story.Link)
 		}
 		return out, d.why
 	}
-	if story != nil && (story.Link.MMD != "" || d.consent == Approved) && !d.anew(story.Link, task) {
+	if story != nil && (story.Link.MMD != "" || d.consent == Approved) && !d.anew(story.Link, task, p.Aged) {
 		return Promise{Links: keepConsent(story.Link, d), At: task.Seen}, "had its elevation for the approval that it has, or has one that was too old: it needs a new one"
 	}
 	if story == nil && p.forgot(d.at) {
@@ -155,7 +155,7 @@ func (p Planner) LinkedTask(rule *mapping.ElevationRule, story Story, task Task)
 	}
 	d := approvals(rule, task.Row, task.Approvals, task.Now)
 	changed := keepConsent(link, d)
-	if d.withdrawn() {
+	if d.consent == Forbidden {
 		changed = forgetConsent(link)
 	}
 	if len(changed) > 0 {

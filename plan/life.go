@@ -157,7 +157,7 @@ func Dropped(op Op, reason string, now time.Time) (Op, error) {
 	case Promised, Parked, Doubt:
 		op.State, op.Ended, op.Frozen, op.Reason = Cancelled, now, true, "dropped: "+reason
 	case Unknown:
-		op.Undo, op.Reason = true, "dropped: "+reason+"; it may have been done, and is undone if it appears"
+		op.Undo, op.Asked, op.Reason = true, false, "dropped: "+reason+"; it may have been done, and is undone if it appears"
 	case Begun:
 		return op, fmt.Errorf("%s is being sent right now: try again when it has ended", op.Key)
 	case Done, Superseded, Cancelled:

@@ -184,7 +184,7 @@ func (t Timing) Looked(op Op, look Look) Op {
 	case look.Began.Before(op.Waits):
 		op.Reason = fmt.Sprintf("not found; absence counts from %s", op.Waits.UTC().Format(time.RFC3339))
 	case op.Undo:
-		op.State, op.Ended = Cancelled, look.At
+		op.State, op.Ended, op.Frozen = Cancelled, look.At, true
 		op.Reason += "; it did not appear"
 		return op
 	case op.sent() >= sends(op.Kind) && !t.Resend[op.Kind] && !op.Unsent:
@@ -204,7 +204,7 @@ func (t Timing) Looked(op Op, look Look) Op {
 func (t Timing) lookedGone(op Op, look Look) Op {
 	switch {
 	case op.Undo && !look.Began.Before(op.Waits):
-		op.State, op.Ended = Cancelled, look.At
+		op.State, op.Ended, op.Frozen = Cancelled, look.At, true
 		op.Reason += "; what it was written to is gone"
 	case !look.Began.Before(op.Waits.Add(goneAfter)):
 		op.State, op.Due = Doubt, look.At

@@ -220,7 +220,29 @@ func (p Planner) NewRecord(rule *mapping.TicketRule, why string, rec Record, sto
 	}
 	sentBefore(&op, story)
 	out.Links, out.Ops = []Link{link}, []Op{op}
-	out.Add(p.comments(rule, Story{Link: link}, rec, rule.History))
+	out.Add(p.comments(rule, p.before(story, link), rec, true))
+	return out
+}
+
+// before is what is known of a record that gets a ticket: its own notes, and what was
+// taken down and not passed on.
+func (p Planner) before(story *Story, link Link) Story {
+	out := Story{Link: link}
+	if story == nil {
+		return out
+	}
+	owed := map[string]bool{}
+	for _, op := range story.Ops {
+		owed[op.Key] = true
+		if op.Kind == RecordNote {
+			out.Ops = append(out.Ops, op)
+		}
+	}
+	for _, n := range story.Notes {
+		if n.Side == ITSM && (n.Mark != "" || !owed[key(TicketNote, link.Record, n.ID, "1")]) {
+			out.Notes = append(out.Notes, n)
+		}
+	}
 	return out
 }
 

@@ -89,6 +89,9 @@ func (p Planner) Relinked(kind LinkKind, rule *mapping.Source, rec Record, found
 			continue
 		}
 		link.Generation, link.MMD, link.Created, link.Linked, link.Ended, link.EndedBy = f.Generation, f.ID, f.Created, f.Created, time.Time{}, ""
+		if !p.Aged.IsZero() && link.Created.After(p.Aged) {
+			link.Created = p.Aged // it was made before the loss, whatever the vendor's clock says
+		}
 		if f.Closed {
 			link.Ended, link.EndedBy = now, "its elevation request is closed"
 		}

@@ -336,6 +336,11 @@ func (l *Ledger) Begin(ctx context.Context, op plan.Op, now time.Time) (plan.Op,
 // Settle writes down how an op stands now, and what follows from it.
 func (l *Ledger) Settle(ctx context.Context, op plan.Op, p plan.Promise) (added []string, err error) {
 	err = l.change(ctx, func(ctx context.Context, tx tx) error {
+		if op.Probes > 0 && !op.Undo { // it was looked for meanwhile, and may have been dropped
+			if was, err := readOp(tx.row(ctx, "SELECT seq, doc FROM ops WHERE key = ?", op.Key)); err == nil && was.Undo {
+				return fmt.Errorf("%s was dropped meanwhile: %w", op.Key, plan.ErrStale)
+			}
+		}
 		if err := setOp(ctx, tx, op, op.Attempt, plan.Promised, plan.Begun, plan.Unknown, plan.Doubt, plan.Parked); err != nil {
 			return err
 		}
