@@ -147,3 +147,25 @@ func TestAnApprovalThatWasTooOldIsNoNewerWhenItIsTouched(t *testing.T) {
 		})
 	}
 }
+
+// TestAnApprovalThatIsTouchedWhileItsRequestWaitsIsNoNewer has it become too old meanwhile.
+func TestAnApprovalThatIsTouchedWhileItsRequestWaitsIsNoNewer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		_, item := r.world.Task(r.users, "")
+		row := r.world.ITSM.RequestApproval("sc_req_item", item, r.users.Bea)[0]
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.TooMany, Times: -1})
+		r.cycles(3)
+		time.Sleep(20 * time.Hour)
+		r.world.ITSM.Set("sysapproval_approver", row, map[string]string{"due_date": "2030-01-01 00:00:00"})
+		r.cycles(3)
+		time.Sleep(10 * time.Hour)
+		r.world.Faults.Clear()
+		r.cycles(40)
+		if n := len(r.world.MMD.Elevations()); n != 0 {
+			t.Errorf("%d elevation requests on an approval that is 30 hours old\n%s", n, r.story())
+		}
+	})
+}

@@ -2,7 +2,9 @@ package connector
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -13,40 +15,50 @@ import (
 // notes reads the notes of the tickets whose turn it is: soon after something
 // happened on their link, and ever more rarely in silence.
 func (p *Poller) notes(ctx context.Context, report *Report) error {
-	var due, resolved, quiet []string
+	var due, resolved []string
+	quiet := map[string]string{} // by ticket
 	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{NotesDueBy: p.soon()}) {
 		if err != nil {
 			return err
 		}
 		due = append(due, link.ID)
 		if link.Base["ticket.state"].Value == "resolved" {
-			resolved, quiet = append(resolved, link.MMD), append(quiet, link.ID)
+			resolved, quiet[link.MMD] = append(resolved, link.MMD), link.ID
 		}
 	}
 	// A resolved ticket is in no list any more: it is read with its notes.
-	if err := p.readTickets(ctx, resolved, report); err != nil {
+	not, err := p.readTickets(ctx, resolved, report)
+	if err != nil {
 		return err
 	}
-	if err := p.readNotes(ctx, due, report); err != nil {
+	unread, err := p.readNotes(ctx, due, report)
+	if err != nil {
 		return err
 	}
-	return p.endings(ctx, quiet)
+	maps.DeleteFunc(quiet, func(id, _ string) bool { return not[id] || unread[id] })
+	return p.endings(ctx, slices.Collect(maps.Values(quiet)))
 }
 
-// readNotes reads the notes of links, several at a time, and promises what is new.
-func (p *Poller) readNotes(ctx context.Context, links []string, _ *Report) error {
+// readNotes reads the notes of links, several at a time, and promises what is new. It gives
+// the tickets that were refused.
+func (p *Poller) readNotes(ctx context.Context, links []string, report *Report) (not map[string]bool, err error) {
+	var refused refused
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(p.Readers, 1))
 	for start := 0; start < len(links); start += batch {
 		stories, err := p.stories(ctx, plan.LinkQuery{IDs: links[start:min(start+batch, len(links))]})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, story := range stories {
-			group.Go(func() error { return p.notesOf(ctx, *story) })
+			group.Go(func() error { return p.notesOf(ctx, *story, &refused) })
 		}
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	report.Unread = append(report.Unread, refused.lines...)
+	return refused.ids, nil
 }
 
 // unreadNotes begins the notice of a ticket whose notes cannot be read.
@@ -54,7 +66,7 @@ const unreadNotes = "the notes of ticket "
 
 // notesOf reads the notes of one ticket. A server without the notes endpoint is
 // said on the link, and stops nothing else.
-func (p *Poller) notesOf(ctx context.Context, story plan.Story) error {
+func (p *Poller) notesOf(ctx context.Context, story plan.Story, refused *refused) error {
 	rule := p.Planner.Rules.Ticket(story.Link.Rule)
 	if rule == nil || story.Link.MMD == "" {
 		return nil
@@ -66,8 +78,8 @@ func (p *Poller) notesOf(ctx context.Context, story plan.Story) error {
 	} else if err == nil && strings.HasPrefix(story.Link.Notice, unreadNotes) {
 		story.Link.Notice = ""
 	}
-	if err != nil {
-		return &sideError{err: err}
+	if side := refused.take(story.Link.MMD, err); side != nil || err != nil {
+		return side
 	}
 	var notes []plan.VendorNote
 	for _, n := range list {

@@ -231,6 +231,9 @@ func (p *Poller) early(t table, rec itsm.Record, seen time.Time) bool {
 // decide plans one record: a linked one for its link, another one for the first
 // rule that takes it.
 func (p *Poller) decide(rec plan.Record, story *plan.Story, report *Report) plan.Promise {
+	if rec.Undecided {
+		return plan.Promise{}
+	}
 	if story != nil && story.Link.MMD != "" && story.Link.Ended.IsZero() {
 		if rule := p.Planner.Rules.Ticket(story.Link.Rule); rule != nil {
 			return p.Planner.LinkedRecord(rule, *story, rec)
@@ -261,6 +264,7 @@ func (p *Poller) decide(rec plan.Record, story *plan.Story, report *Report) plan
 // correlation_id names, and the tickets of referenced records.
 func (p *Poller) complete(ctx context.Context, t table, news []plan.Record, stories map[string]*plan.Story, report *Report) error {
 	var ids []string
+	var names refused
 	for i := range news {
 		rec := &news[i]
 		story := stories[rec.ID()]
@@ -271,8 +275,12 @@ func (p *Poller) complete(ctx context.Context, t table, news []plan.Record, stor
 		ids = append(ids, rec.ID())
 		if named := rec.Row["correlation_id"].Value; !linked && named != "" {
 			found, err := p.ticketNamed(ctx, named, rec.Seen)
-			if err != nil {
-				return err
+			if refused := names.take(named, err); refused != nil {
+				return refused
+			}
+			if err != nil { // it is decided on when that can be known
+				rec.Undecided = true
+				continue
 			}
 			rec.Correlated = found
 			if found != nil && p.claims != nil && p.Planner.Lost(*rec, story, *found) {
@@ -283,6 +291,7 @@ func (p *Poller) complete(ctx context.Context, t table, news []plan.Record, stor
 			}
 		}
 	}
+	report.Unread = append(report.Unread, names.lines...)
 	if err := p.comments(ctx, observed{t, news, ids, stories}, report); err != nil {
 		return err
 	}
@@ -296,7 +305,7 @@ func (p *Poller) ticketNamed(ctx context.Context, id string, seen time.Time) (*p
 		return nil, nil
 	}
 	if err != nil {
-		return nil, &sideError{err: fmt.Errorf("look up the ticket that correlation_id names: %w", err)}
+		return nil, fmt.Errorf("look up what a correlation_id names: %w", err)
 	}
 	out := ticket(found, seen)
 	return &out, nil

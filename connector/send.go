@@ -286,11 +286,15 @@ func (p *pass) stopped(op plan.Op) bool {
 	return p.strikes[op.Kind.Side()] >= strikesOut
 }
 
-// isHeld says that a hold stops an op.
+// isHeld says that a hold stops an op: also one of a rule that had another name then.
 func (p *pass) isHeld(op plan.Op) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.ContainsFunc(p.held, func(h plan.Hold) bool { return h.Stops(op) })
+	op.Rule = p.Planner.Rules.Current(op.Rule)
+	return slices.ContainsFunc(p.held, func(h plan.Hold) bool {
+		h.Rule = p.Planner.Rules.Current(h.Rule)
+		return h.Stops(op)
+	})
 }
 
 // send takes one op through its steps. The begin is durable before the first

@@ -32,7 +32,7 @@ func (p *Poller) tickets(ctx context.Context, report *Report) error {
 	if err != nil {
 		return err
 	}
-	seen, err := p.getTickets(ctx, absent)
+	seen, _, err := p.getTickets(ctx, absent, report)
 	if err != nil {
 		return err
 	}
@@ -222,32 +222,36 @@ func (p *Poller) absent(ctx context.Context) (out []string, linked map[string]ti
 	return out, linked, nil
 }
 
-// readTickets reads tickets by id and plans what moved.
-func (p *Poller) readTickets(ctx context.Context, ids []string, report *Report) error {
-	seen, err := p.getTickets(ctx, ids)
+// readTickets reads tickets by id and plans what moved. It gives those that were refused.
+func (p *Poller) readTickets(ctx context.Context, ids []string, report *Report) (map[string]bool, error) {
+	seen, not, err := p.getTickets(ctx, ids, report)
 	if err != nil {
-		return err
+		return not, err
 	}
-	return p.observeTickets(ctx, seen, nil, report)
+	return not, p.observeTickets(ctx, seen, nil, report)
 }
 
-// getTickets reads tickets by id; one that is gone is said on its link.
-func (p *Poller) getTickets(ctx context.Context, ids []string) ([]plan.Ticket, error) {
-	var seen []plan.Ticket
+// getTickets reads tickets by id; one that is gone is said on its link, one that is
+// refused in the report.
+func (p *Poller) getTickets(ctx context.Context, ids []string, report *Report) (seen []plan.Ticket, not map[string]bool, err error) {
+	var refused refused
 	for _, id := range ids {
 		t, err := p.Tickets.Get(ctx, id)
 		if statusOf(err) == 404 {
 			if err := p.notice(ctx, id, "the ticket cannot be read any more (404)"); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			continue
 		}
-		if err != nil {
-			return nil, &sideError{err: err}
+		if err := refused.take(id, err); err != nil {
+			return nil, nil, err
 		}
-		seen = append(seen, ticket(t, p.Now()))
+		if err == nil {
+			seen = append(seen, ticket(t, p.Now()))
+		}
 	}
-	return seen, nil
+	report.Unread = append(report.Unread, refused.lines...)
+	return seen, refused.ids, nil
 }
 
 // notice says something about the link of a ticket, once.
@@ -398,7 +402,8 @@ func (p *Poller) turn(ctx context.Context, t table, changes []change, report *Re
 	for _, c := range changes {
 		records, links = append(records, c.link.Record), append(links, c.link.ID)
 	}
-	if err := p.readNotes(ctx, links, report); err != nil {
+	not, err := p.readNotes(ctx, links, report)
+	if err != nil {
 		return err
 	}
 	rows := map[string]plan.Record{}
@@ -418,8 +423,8 @@ func (p *Poller) turn(ctx context.Context, t table, changes []change, report *Re
 	for _, c := range changes {
 		rec, ok := rows[c.link.Record]
 		story := stories[c.link.Record]
-		if !ok || story == nil {
-			continue // the record cannot be read: its turn comes when it can
+		if !ok || story == nil || not[c.ticket.ID] {
+			continue // the record, or the notes, cannot be read: its turn comes when they can
 		}
 		promise.Add(p.Planner.LinkedTicket(c.rule, *story, c.ticket, rec))
 	}

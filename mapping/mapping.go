@@ -56,6 +56,17 @@ func (r *Rules) Elevation(name string) *ElevationRule {
 	return nil
 }
 
+// Current is the name that a rule has now, by one that it had; any other name stays.
+func (r *Rules) Current(name string) string {
+	if rule := r.Ticket(name); rule != nil {
+		return rule.Name
+	}
+	if rule := r.Elevation(name); rule != nil {
+		return rule.Name
+	}
+	return name
+}
+
 // Source is what both kinds of rule say about which records they take.
 type Source struct {
 	Name  string

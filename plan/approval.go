@@ -114,12 +114,28 @@ func confirmed(rule *mapping.ElevationRule, row mapping.Row, path string, rows [
 		d.why = path + " is approved only by " + strings.Join(rule.NotBy, " or ") + ", who may not"
 	case person == "":
 		d.why = path + " is approved, but none of its approval rows is"
-	case rule.Within > 0 && now.Sub(d.at) > rule.Within:
-		d.consent, d.why = TooLate, fmt.Sprintf("approved at %s, longer than %s ago", d.at.UTC().Format(time.RFC3339), rule.Within)
 	default:
 		d.consent, d.why = Approved, fmt.Sprintf("%s is approved, by %s at %s", path, person, d.at.UTC().Format(time.RFC3339))
 	}
+	return d.aged(rule, now)
+}
+
+// aged says that an approval is older than its rule allows.
+func (d decided) aged(rule *mapping.ElevationRule, now time.Time) decided {
+	if d.consent == Approved && rule.Within > 0 && now.Sub(d.at) > rule.Within {
+		d.consent, d.why = TooLate, fmt.Sprintf("approved at %s, longer than %s ago", d.at.UTC().Format(time.RFC3339), rule.Within)
+	}
 	return d
+}
+
+// asPromised dates an approval by what its elevation was promised on: a row that is
+// written to while that waits is no newer.
+func (d decided) asPromised(rule *mapping.ElevationRule, op Op, now time.Time) decided {
+	if d.consent != Approved || op.Fact.IsZero() || !op.Fact.Before(d.at) || slices.ContainsFunc(d.by, func(id string) bool { return !slices.Contains(op.Basis.Approvals, id) }) {
+		return d
+	}
+	d.at = op.Fact
+	return d.aged(rule, now)
 }
 
 // consentOf is where a link keeps the approvals that its elevation was opened on.

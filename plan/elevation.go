@@ -55,6 +55,9 @@ func (p Planner) MatchElevation(table string, row mapping.Row) (*mapping.Elevati
 //	approved   so long ago that its elevation may be forgotten: nothing
 func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (Promise, string) {
 	d := approvals(rule, task.Row, task.Approvals, task.Now)
+	for _, op := range waitingCreates(story) {
+		d = d.asPromised(rule, op, task.Now)
+	}
 	if d.withdrawn() {
 		out := Promise{At: task.Seen}
 		if story != nil && d.consent == Forbidden {
@@ -85,6 +88,19 @@ func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (
 		out.Ops = append(out.Ops, since(said, op.Fact)...)
 	}
 	return out, d.why
+}
+
+// waitingCreates are the elevation requests of a task that are not sent yet.
+func waitingCreates(story *Story) (out []Op) {
+	if story == nil {
+		return nil
+	}
+	for _, op := range story.Ops {
+		if op.Kind == ElevationCreate && !op.State.Ended() && op.State != Parked {
+			out = append(out, op)
+		}
+	}
+	return out
 }
 
 // forgetConsent gives a link whose approval was seen withdrawn: the next one is anew,

@@ -111,8 +111,8 @@ const (
 // looked for all the same.
 func (h Hold) Stops(op Op) bool {
 	switch {
-	case op.State != Promised:
-		return false
+	case op.State != Promised || op.Kind == ElevationClose:
+		return false // rights are open for nobody
 	case h.What == HoldsReopened:
 		return false // nothing was promised
 	case h.What == HoldsNotes:

@@ -22,6 +22,8 @@ type Record struct {
 	Comments []Comment
 	// Correlated is the ticket that correlation_id names, looked up for a record without a link.
 	Correlated *Ticket
+	// Undecided says that what decides on the record could not be read.
+	Undecided bool
 	// Unsure says that the comments are not all: the record is looked at again.
 	Unsure bool
 	// Unheard says why comments of it are not passed on.

@@ -1,0 +1,39 @@
+package connector
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+)
+
+// refused are tickets that the vendor refuses to show, each for itself: the others go on.
+// Three in a row are the side's trouble.
+type refused struct {
+	mu  sync.Mutex
+	row int
+	ids map[string]bool
+	// lines say so, for the report.
+	lines []string
+}
+
+// take takes in how a ticket was read. The error that it gives is the side's.
+func (r *refused) take(id string, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil {
+		r.row = 0
+		return nil
+	}
+	r.row++
+	err = &sideError{err: fmt.Errorf("ticket %s: %w", id, err)}
+	switch status := statusOf(err); {
+	case status == 0, status == http.StatusUnauthorized, status == http.StatusTooManyRequests, r.row >= strikesOut:
+		return err
+	}
+	if r.ids == nil {
+		r.ids = map[string]bool{}
+	}
+	r.ids[id] = true
+	r.lines = append(r.lines, fmt.Sprintf("%v; the others were read", err))
+	return nil
+}
