@@ -45,3 +45,12 @@ func (l *Ledger) explain(ctx context.Context, statement string, args []any) (str
 	}
 	return strings.Join(steps, "; "), found.Err()
 }
+
+// FreezeOn stops the writer in the middle of a transaction that has written a link.
+func (l *Ledger) FreezeOn(ctx context.Context, link string, d time.Duration) error {
+	return l.change(ctx, func(ctx context.Context, tx tx) error {
+		_, err := tx.exec(ctx, "UPDATE links SET version = version WHERE id = ?", link)
+		time.Sleep(d)
+		return err
+	})
+}

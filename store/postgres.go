@@ -59,14 +59,14 @@ func openPostgres(ctx context.Context, cfg Config) (*Ledger, error) {
 func (l *Ledger) connected(ctx context.Context, c *pgx.Conn, cfg Config) error {
 	l.me.lose()
 	l.me.begin()
-	if !cfg.Worker {
-		return nil
-	}
-	for _, set := range []string{
-		fmt.Sprintf("SET idle_session_timeout = %d", cfg.Silence.Milliseconds()),
+	settings := []string{ // a hand command that is cut off in its write must not stop the workers
 		fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", cfg.Silence.Milliseconds()),
 		fmt.Sprintf("SET tcp_user_timeout = %d", cfg.Silence.Milliseconds()),
-	} {
+	}
+	if cfg.Worker {
+		settings = append(settings, fmt.Sprintf("SET idle_session_timeout = %d", cfg.Silence.Milliseconds()))
+	}
+	for _, set := range settings {
 		if _, err := c.Exec(ctx, set); err != nil {
 			return fmt.Errorf("%s: %w", set, err)
 		}

@@ -24,9 +24,19 @@ func newDrop(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		ended := map[string]bool{}
 		for _, op := range ops {
+			if ended[op.Link] {
+				continue // it was behind a ticket that was dropped
+			}
 			if err := a.drop(ctx, ledger, op, reason); err != nil {
 				return err
+			}
+			if op.Kind == plan.TicketCreate { // nothing waits for it any more
+				if err := a.endLinks(ctx, ledger, op.Link, "its ticket was dropped: "+reason); err != nil {
+					return err
+				}
+				ended[op.Link] = true
 			}
 		}
 		return nil

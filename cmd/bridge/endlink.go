@@ -80,7 +80,25 @@ func (a *app) endLink(ctx context.Context, ledger *store.Ledger, link plan.Link,
 			return fmt.Errorf("end the link of %s: %w", link.Number, err)
 		}
 	}
+	for _, what := range []string{plan.HoldsNotes, plan.HoldsReopened} { // there is nothing left to let go on
+		if err := ledger.Release(ctx, plan.Hold{Rule: link.ID, What: what}); err != nil {
+			return fmt.Errorf("let go of what is held of %s: %w", link.Number, err)
+		}
+	}
 	a.say("%s is not linked to %s any more\n", link.Number, orElse(link.MMD, "a ticket"))
+	return nil
+}
+
+// endLinks ends a link by its id.
+func (a *app) endLinks(ctx context.Context, ledger *store.Ledger, id, why string) error {
+	for link, err := range ledger.Links(ctx, plan.LinkQuery{IDs: []string{id}}) {
+		if err != nil {
+			return err
+		}
+		if err := a.endLink(ctx, ledger, link, why); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
