@@ -395,3 +395,53 @@ func withoutHistory(r *rig) (incident, told, never string) {
 	r.world.ITSM.Comment("incident", incident, "ada.byron", "After.")
 	return incident, "After.", "Before."
 }
+
+// This one is read when its record is seen to be back.
+func TestACommentOfTheMoveBackIsPassedOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		group := r.world.ITSM.Row("incident", incident)["assignment_group"]
+		r.world.ITSM.Set("incident", incident, map[string]string{"assignment_group": ""})
+		r.rest()
+		r.world.ITSM.Set("incident", incident, map[string]string{"assignment_group": group})
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Back to you, please look again.")
+		r.rest()
+		time.Sleep(time.Hour)
+		r.rest()
+		told := strings.Join(r.told(r.ticketOf(incident).ID), "\n")
+		if !strings.Contains(told, "Back to you") {
+			t.Errorf("the ticket was told %q; notice %q, unheard %q\n%s", told, r.linkOf(incident).Notice, r.linkOf(incident).Unheard, r.story())
+		}
+	})
+}
+
+// This one is read when its record is seen to be back.
+func TestCommentsAfterTheReturnArePassedOnOrSaid(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		group := r.world.ITSM.Row("incident", incident)["assignment_group"]
+		r.world.ITSM.Set("incident", incident, map[string]string{"assignment_group": ""})
+		r.rest()
+		time.Sleep(time.Minute)
+		r.world.ITSM.Set("incident", incident, map[string]string{"assignment_group": group})
+		time.Sleep(20 * time.Minute)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "It is broken again.")
+		time.Sleep(20 * time.Minute)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Hello?")
+		time.Sleep(20 * time.Minute)
+		r.start()
+		r.rest()
+		r.scanned()
+		told := strings.Join(r.told(r.ticketOf(incident).ID), "\n")
+		notice := r.linkOf(incident).Notice + r.linkOf(incident).Unheard
+		if (!strings.Contains(told, "broken again") || !strings.Contains(told, "Hello?")) && notice == "" {
+			t.Errorf("the ticket was told %q, and nobody says what is missing", told)
+		}
+	})
+}

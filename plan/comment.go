@@ -38,7 +38,7 @@ func (p Planner) tell(link *Link, field string, rec Record) (Op, bool) {
 
 // comments promises a note for each comment that was not seen before and is not
 // the bridge's own. Without send they are only written down as seen, but for those of
-// the move by which the record left.
+// the move by which the record left, and of the one that gave it back.
 func (p Planner) comments(rule *mapping.TicketRule, story Story, rec Record, send bool) Promise {
 	seen := p.seen(story, ITSM, RecordNote)
 	var out Promise
@@ -60,7 +60,7 @@ func (p Planner) comments(rule *mapping.TicketRule, story Story, rec Record, sen
 		ok, why := rule.SendNote(in)
 		at := c.At.Add(-rec.Ahead)
 		before := !rule.History && at.Before(story.Link.Created)
-		if !ok || !send && !ofMove(story.Link, at) || before {
+		if !ok || !send && !ofMove(story.Link, at) && !ofReturn(rule, story.Link, rec, c) || before {
 			continue
 		}
 		if why == "" {
@@ -80,6 +80,14 @@ func (p Planner) comments(rule *mapping.TicketRule, story Story, rec Record, sen
 // ofMove says that what was written at a time was there when its record was seen to leave,
 // and is read only now: the journal did not show all of it then.
 func ofMove(link Link, at time.Time) bool { return !link.Left.IsZero() && !at.After(link.Left) }
+
+// ofReturn says that a comment is of the newest change of a record that is seen to be back:
+// what is older may have been written while it was away.
+func ofReturn(rule *mapping.TicketRule, link Link, rec Record, c Comment) bool {
+	in, _ := rule.InQuery(rec.Row)
+	moved, err := time.Parse(time.DateTime, rec.Row["sys_updated_on"].Value)
+	return !link.Left.IsZero() && in && err == nil && !c.At.Before(moved)
+}
 
 func (p Planner) ticketNote(link Link, item, part string, now time.Time) Op {
 	return Op{

@@ -419,9 +419,13 @@ func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record)
 		}
 	}
 	out.Ops = append(out.Ops, p.leave(rule, &link, rec)...)
-	if old && away && link.Left.IsZero() && slices.ContainsFunc(out.Notes, func(n Note) bool { return n.Mark == "" }) {
+	switch n := unsaid(link, out); {
+	case !away || !link.Left.IsZero() || n == 0:
+	case old:
 		link.Notice = fmt.Sprintf("the ledger was set back to a time when %s was with another group: comments written since %s may not have been passed on",
 			rec.Number(), story.Link.Left.UTC().Format(time.RFC3339))
+	default:
+		link.Notice = fmt.Sprintf("%s is back: comments that were read only now were not passed on, since they may be from before: %d", rec.Number(), n)
 	}
 	p.baselines(rule, &link, rec.Row)
 	lacks(&link, rec.Lacking, rec.Seen)
@@ -433,6 +437,17 @@ func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record)
 	link.Rev, link.Number, link.Unheard = rec.rev(), rec.Number(), rec.Unheard
 	out.Links, out.At = []Link{link}, rec.Seen
 	return out
+}
+
+// unsaid counts the comments that are new and not passed on.
+func unsaid(link Link, out Promise) (n int) {
+	for _, note := range out.Notes {
+		said := func(op Op) bool { return op.Key == key(TicketNote, link.Record, note.ID, "1") }
+		if note.Mark == "" && !slices.ContainsFunc(out.Ops, said) {
+			n++
+		}
+	}
+	return n
 }
 
 // ours says that an update which was sent, and whose outcome is not known yet,

@@ -35,7 +35,11 @@ func TestAHandCommandThatIsCutOffStopsNoWorker(t *testing.T) {
 		}
 	case <-time.After(8 * time.Second):
 		t.Errorf("the worker writes nothing since %s", time.Since(began))
-		<-wrote
+		if err := <-wrote; err != nil {
+			t.Error(err)
+		}
 	}
-	<-gone
+	if err := <-gone; err == nil {
+		t.Error("the write of the command that was cut off was kept")
+	}
 }
