@@ -360,12 +360,17 @@ func TestWhatALedgerThatWasSetBackHoldsBackIsSaid(t *testing.T) {
 		time.Sleep(time.Hour)
 		r.rest()
 		r.world.ITSM.Comment("incident", incident, "ada.byron", "Nobody has seen this.")
+		time.Sleep(time.Minute)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "The newest change, so it is back.")
 		r.world.Incident(r.users, "The older copy does not know it", nil)
 		r.setBack(backup)
 		time.Sleep(time.Minute)
 		r.rest()
 		if link := r.linkOf(incident); !strings.Contains(link.Notice, "may not have been passed on") {
 			t.Errorf("nothing is said: %+v\n%s", link, r.story())
+		}
+		if n := strings.Count(strings.Join(r.told(r.ticketOf(incident).ID), "\n"), "The newest change"); n != 1 {
+			t.Errorf("the newest comment is on the ticket %d times\n%s", n, r.story())
 		}
 	})
 }
