@@ -1,4 +1,4 @@
-# fmt lint test build bench simulate mutants crash soak network peers demo: what each does is the comment in front of it.
+# fmt lint test build bench simulate mutants crash soak network peers known demo: what each does is the comment in front of it.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -18,7 +18,7 @@ SEEDS    ?= 1000
 SEED     ?= $(shell date +%s)
 FOR      ?=
 
-.PHONY: build test vet unit race fuzz left-out lint fmt bench simulate mutants crash soak network toxiproxy peers demo clean
+.PHONY: build test vet unit race fuzz left-out lint fmt bench simulate mutants crash soak network toxiproxy peers known demo clean
 
 # One static binary, the same bytes from the same source.
 build:
@@ -115,6 +115,10 @@ peers:
 # A working week under virtual time: expiries, outages, restarts, and a ledger that stays as large as it is.
 soak:
 	CGO_ENABLED=0 BRIDGE_SOAK=1 go test ./connector -run TestSoak -v -timeout 30m
+
+# What is known to be wrong (docs/known.md): these tests fail.
+known:
+	CGO_ENABLED=0 go test -tags known ./connector ./store ./cmd/bridge -run "$$(grep -ohE '^func Test[A-Za-z]+' */known_test.go cmd/bridge/known_test.go | cut -c6- | paste -sd'|')"
 
 demo:
 	CGO_ENABLED=0 go run ./cmd/bridge demo

@@ -1,0 +1,313 @@
+//go:build known
+
+package connector_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bridge/plan"
+	"bridge/simulator"
+	"bridge/simulator/itsm"
+	"bridge/simulator/mmd"
+)
+
+// These fail: each is a defect that docs/known.md names. One that is mended goes to the
+// tests of what it is about.
+
+func TestACloseThatWasDroppedIsNotTheLast(t *testing.T) {
+	for name, happens := range map[string]func(r *rig, task string){
+		"the task is closed": func(r *rig, task string) { r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3"}) },
+		"close_after":        func(*rig, string) { time.Sleep(9 * time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				task, item := r.world.Task(r.users, "")
+				r.world.ITSM.RequestApproval("sc_req_item", item, r.users.Bea)
+				r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+				r.cycles(4)
+				r.elevation(true)
+				r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "PATCH", Path: "elevationRequests", Kind: simulator.TooMany, Times: -1})
+				r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "requested"}) // by mistake
+				r.cycles(3)
+				op, err := plan.Dropped(r.opOf(plan.ElevationClose), "asked for by mistake", time.Now())
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "approved"})
+				if _, err := r.ledger.Settle(t.Context(), op, plan.Promise{At: time.Now()}); err != nil {
+					t.Fatal(err)
+				}
+				r.world.Faults.Clear()
+				r.cycles(4)
+				r.elevation(true)
+				happens(r, task)
+				r.cycles(20)
+				r.elevation(false)
+			})
+		})
+	}
+}
+
+func TestWhoOwnsAFieldThatBothSidesMove(t *testing.T) {
+	for _, owner := range []string{"itsm", "hold"} {
+		for _, refused := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, refused %t", owner, refused), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r := newRig(t)
+					r.rule("owner: { state: mmd }", "owner: { state: "+owner+" }")
+					incident := r.world.Incident(r.users, "Laptop does not start", nil)
+					r.rest()
+					ticket := r.ticketOf(incident).ID
+					if refused {
+						r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Method: "PATCH", Path: "incident", Kind: simulator.RefusedBefore, Times: -1})
+						r.world.MMD.SetState(ticket, "resolved")
+						r.cycles(4)
+						r.world.ITSM.Set("incident", incident, map[string]string{"state": "3"})
+						r.cycles(4)
+						r.world.Faults.Clear()
+					} else {
+						r.world.ITSM.Set("incident", incident, map[string]string{"state": "3"})
+						r.world.MMD.SetState(ticket, "resolved")
+					}
+					time.Sleep(15 * time.Minute)
+					r.rest()
+					row := r.world.ITSM.Row("incident", incident)
+					if row["state"] != "3" {
+						t.Errorf("both sides moved, the owner is %s, and a person's On Hold was set to %s\n%s", owner, row["state"], r.story())
+					}
+					if said := strings.Join(r.said(incident), "\n"); owner == "hold" && !strings.Contains(said, "both sides moved") {
+						t.Errorf("the record was told %q, notice %q\n%s", said, r.linkOf(incident).Notice, r.story())
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestAnUpdateThatIsLeftToAPersonIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.rule("owner: { state: mmd }", "owner: { state: hold }")
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Method: "PATCH", Path: "incident", Kind: simulator.RefusedBefore, Times: -1})
+		r.world.MMD.SetState(r.ticketOf(incident).ID, "resolved")
+		r.cycles(6)
+		time.Sleep(5 * time.Minute)
+		r.world.Faults.Clear()
+		r.world.ITSM.Set("incident", incident, map[string]string{"state": "3"})
+		r.between()
+		r.rest()
+		r.scanned()
+		row, link := r.world.ITSM.Row("incident", incident), r.linkOf(incident)
+		said := strings.Join(r.said(incident), "\n")
+		if row["state"] != "3" || !strings.Contains(said, "both sides moved") || link.Notice == "" {
+			t.Errorf("state %s, close_notes %q; the record was told %q, notice %q\n%s", row["state"], row["close_notes"], said, link.Notice, r.story())
+		}
+	})
+}
+
+func TestAnUpdateThatWasDoneDoesNotOverwriteAPersonsNewerState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Method: "PATCH", Path: "incident", Kind: simulator.LostAfter})
+		r.world.MMD.SetState(r.ticketOf(incident).ID, "resolved")
+		for range 10 {
+			r.cycle()
+			if r.world.ITSM.Row("incident", incident)["state"] == "6" {
+				break
+			}
+			time.Sleep(30 * time.Second)
+		}
+		r.start() // it dies here
+		time.Sleep(time.Minute)
+		r.world.ITSM.Set("incident", incident, map[string]string{"state": "2"})
+		time.Sleep(10 * time.Minute)
+		r.rest()
+		if row := r.world.ITSM.Row("incident", incident); row["state"] != "2" {
+			t.Errorf("a person opened it again, and it was set back to %s\n%s", row["state"], r.story())
+		}
+	})
+}
+
+func TestAWorkNoteThatTheDeskIgnoresIsSaid(t *testing.T) {
+	for name, moved := range map[string]bool{"quiet": false, "somebody works on it": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				incident := r.world.Incident(r.users, "Laptop does not start", nil)
+				r.rest()
+				time.Sleep(10 * time.Minute)
+				r.rest()
+				r.world.ITSM.Switch(func(s *itsm.Switches) { s.ReadOnly = map[string]bool{"incident.work_notes": true} })
+				r.world.MMD.AddNote(r.ticketOf(incident).ID, "vera@vendor.example", "Please restart it.")
+				for i := range 40 {
+					if moved && i < 35 { // somebody works on it
+						r.world.ITSM.Set("incident", incident, map[string]string{"description": fmt.Sprintf("It is step %d.", i)})
+					}
+					r.cycles(1)
+				}
+				if c := r.counts(); len(r.world.ITSM.Journal(incident, "work_notes")) == 0 && c.Parked+c.Doubt+c.Owed == 0 {
+					t.Errorf("the note is not on the record, and nobody says so: %+v\n%s", c, r.story())
+				}
+			})
+		})
+	}
+}
+
+func TestWithoutHistoryARelinkLosesNoComment(t *testing.T) {
+	underClocks(t, func(r *rig) {
+		for _, rule := range r.rules.Tickets {
+			rule.History = false
+		}
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Before.")
+		time.Sleep(30 * time.Second)
+		r.cycle()
+		time.Sleep(time.Minute)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "After.")
+		r.lose()
+		if _, err := r.loop.Poller.Relink(r.Context()); err != nil {
+			r.Fatal(err)
+		}
+		r.rest()
+		r.scanned()
+		told := strings.Join(r.told(r.ticketOf(incident).ID), "\n")
+		if !strings.Contains(told, "After.") || strings.Contains(told, "Before.") {
+			r.Errorf("the ticket was told %q\n%s", told, r.story())
+		}
+	})
+}
+
+func TestARowThatIsRejectedClosesTheElevation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		_, item := r.world.Task(r.users, "")
+		row := r.world.ITSM.RequestApproval("sc_req_item", item, r.users.Bea)[0]
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.cycles(4)
+		r.elevation(true)
+		r.world.ITSM.Set("sysapproval_approver", row, map[string]string{"state": "rejected"})
+		r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "approved"})
+		r.cycles(10)
+		r.elevation(false)
+	})
+}
+
+func TestATicketThatIsOpenedAgainAfterItsLinkEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.ended()
+		ticket := r.ticketOf(incident).ID
+		r.world.MMD.SetState(ticket, "active")
+		r.world.MMD.AddNote(ticket, "vera@vendor.example", "It was not solved after all.")
+		r.rest()
+		r.scanned()
+		if link := r.linkOf(incident); len(r.said(incident)) == 0 && link.Notice == "" {
+			t.Errorf("nobody hears of it: %+v\n%s", link, r.story())
+		}
+	})
+}
+
+func TestCommentsWhileTheGroupIsHidden(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		r.world.ITSM.Switch(func(s *itsm.Switches) {
+			s.HiddenFields, s.HiddenAsEmpty = map[string]bool{"sys_user_group.name": true}, true
+		})
+		r.world.ITSM.Set("incident", incident, map[string]string{"priority": "1", "impact": "1", "urgency": "1"})
+		r.cycles(4)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Please help.")
+		r.cycles(4)
+		r.world.ITSM.Switch(func(s *itsm.Switches) { s.HiddenFields = nil })
+		r.scanned()
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Hello?")
+		time.Sleep(time.Minute)
+		r.rest()
+		if told := strings.Join(r.told(r.ticketOf(incident).ID), "\n"); !strings.Contains(told, "Please help.") {
+			t.Errorf("the ticket was told %q, notice %q", told, r.linkOf(incident).Notice)
+		}
+	})
+}
+
+func TestTheStateOfARecordThatIsWithAnotherGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		r.world.ITSM.Set("incident", incident, map[string]string{"assignment_group": ""})
+		r.rest()
+		r.world.MMD.SetState(r.ticketOf(incident).ID, "resolved")
+		r.rest()
+		if row := r.world.ITSM.Row("incident", incident); row["state"] == "6" {
+			t.Errorf("an incident of another group was resolved\n%s", r.story())
+		}
+	})
+}
+
+func TestTheBrakeHoldsElevationsToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.creates = 2
+		r.start()
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit = 100 })
+		for range 5 {
+			_, item := r.world.Task(r.users, "")
+			r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		}
+		r.cycles(4)
+		if n := len(r.world.MMD.Elevations()); n > 2 || r.counts().Held == 0 {
+			t.Errorf("%d elevation requests under a limit of 2, %+v", n, r.counts())
+		}
+	})
+}
+
+func TestCommentsThatAreNotPassedOnKeepARunFromBeingFine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Please help.")
+		r.rest()
+		r.world.ITSM.Switch(func(w *itsm.Switches) { w.Journals = "refuse" })
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Any news?")
+		r.cycle()
+		if len(r.report.Unread) == 0 {
+			t.Fatal("nothing is said")
+		}
+		for i := range 10 {
+			time.Sleep(30 * time.Second)
+			r.cycle()
+			if c := r.counts(); len(r.report.Unread) == 0 && c.Owed+c.Parked+c.Held+c.Vanished == 0 {
+				t.Fatalf("run %d: exit 0, all is well; %q; the ticket was told %q", i, r.linkOf(incident).Unheard, r.told(r.ticketOf(incident).ID))
+			}
+		}
+	})
+}
+
+func TestATicketThatIsGoneKeepsARunFromBeingFine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		id := r.ticketOf(incident).ID
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "GET", Path: id, Kind: simulator.Answer, Status: 404, Body: `{"error":{"code":"x","message":"no"}}`, Times: -1})
+		r.world.MMD.SetState(id, "resolved") // out of the list
+		r.cycles(100)
+		c := r.counts()
+		if c.Owed+c.Held+c.Twins+c.Vanished+len(r.report.Unread) == 0 {
+			t.Errorf("exit 0: all is well. %q", r.linkOf(incident).Notice)
+		}
+	})
+}
