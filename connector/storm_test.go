@@ -21,7 +21,7 @@ func TestAStormOfFaultsLeavesExactlyOneOfEverything(t *testing.T) {
 	t.Parallel()
 	seeds, first := 60, 1
 	if testing.Short() {
-		seeds = 12
+		seeds = 6
 	}
 	if n := number(t, "BRIDGE_SEED"); n > 0 {
 		first, seeds = n, 1
