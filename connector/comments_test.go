@@ -396,7 +396,7 @@ func withoutHistory(r *rig) (incident, told, never string) {
 	return incident, "After.", "Before."
 }
 
-// This one is read when its record is seen to be back.
+// TestACommentOfTheMoveBackIsPassedOn has it come with the change that gives a record back.
 func TestACommentOfTheMoveBackIsPassedOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -418,7 +418,7 @@ func TestACommentOfTheMoveBackIsPassedOn(t *testing.T) {
 	})
 }
 
-// This one is read when its record is seen to be back.
+// TestCommentsAfterTheReturnArePassedOnOrSaid has the bridge down while a record comes back.
 func TestCommentsAfterTheReturnArePassedOnOrSaid(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -29,7 +29,7 @@ func (r *rig) dropAs(op plan.Op) {
 	}
 }
 
-// R1: retry, then drop.
+// Retry, then drop.
 func TestADoubtThatIsRetriedAndThenDroppedIsNotSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -69,7 +69,7 @@ func (o *onList) RoundTrip(req *http.Request) (*http.Response, error) {
 	return o.RoundTripper.RoundTrip(req)
 }
 
-// R2: drop while a look is in flight.
+// Drop while a look is in flight.
 func TestADropWhileAWriteIsLookedForIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestADropWhileAWriteIsLookedForIsKept(t *testing.T) {
 	})
 }
 
-// R3: a create that is only looked for, since the ledger was set back, is dropped.
+// A create that is only looked for, since the ledger was set back, is dropped.
 func TestADropOfACreateThatIsLookedForFirstStands(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestADropOfACreateThatIsLookedForFirstStands(t *testing.T) {
 	})
 }
 
-// R5: a worker that reads no feed.
+// A worker that reads no feed.
 func TestAWorkerThatReadsNoFeedProvesTheLedgerAfterAFailover(t *testing.T) {
 	t.Parallel()
 	for _, feeds := range []bool{true, false} {
@@ -209,7 +209,7 @@ func jump(t time.Time, by time.Duration) time.Time {
 	return t
 }
 
-// R6: a snapshot of the whole machine is restored: process, ledger, and no clock but the wall's moved.
+// A snapshot of the whole machine is restored: process, ledger, and no clock but the wall's moved.
 func TestAMachineThatIsRestoredFromASnapshotProvesItsLedger(t *testing.T) {
 	t.Parallel()
 	for _, monotonic := range []bool{false, true} {
@@ -247,7 +247,7 @@ func TestAMachineThatIsRestoredFromASnapshotProvesItsLedger(t *testing.T) {
 	}
 }
 
-// R8: a hold between two polls.
+// A hold between two polls.
 func TestARuleThatIsHeldBetweenTwoPollsIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -280,7 +280,7 @@ func TestARuleThatIsHeldBetweenTwoPollsIsTold(t *testing.T) {
 	})
 }
 
-// R10: one refusal after a resume.
+// One refusal after a resume.
 func TestOneRefusalAfterAResumeDoesNotHoldTheRuleAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -310,7 +310,7 @@ func TestOneRefusalAfterAResumeDoesNotHoldTheRuleAgain(t *testing.T) {
 	})
 }
 
-// R13: the ledger's clock is set back (PostgreSQL: a worker goes by the server's).
+// The ledger's clock is set back (PostgreSQL: a worker goes by the server's).
 func TestAServicePollsOnWhenTheClockIsSetBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -357,7 +357,7 @@ func (o *onNote) RoundTrip(req *http.Request) (*http.Response, error) {
 // server is a ledger's address, behind which a standby may take the place of the primary.
 type server struct{ connector.Ledger }
 
-// R20: the server fails over while a worker is in the middle of a pass.
+// The server fails over while a worker is in the middle of a pass.
 func TestAFailoverInTheMiddleOfAPassEndsThePass(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

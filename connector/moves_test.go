@@ -13,7 +13,7 @@ import (
 	"bridge/simulator/mmd"
 )
 
-// T1: relink while the clocks of both sides are behind.
+// Relink while the clocks of both sides are behind.
 func TestRelinkOpensNoElevationOnAnOldApproval(t *testing.T) {
 	underClocks(t, func(r *rig) {
 		_, item := r.world.Task(r.users, "")
@@ -32,7 +32,7 @@ func TestRelinkOpensNoElevationOnAnOldApproval(t *testing.T) {
 	})
 }
 
-// T2: the update of an older turn waits while the ticket goes back to active.
+// The update of an older turn waits while the ticket goes back to active.
 func TestAnUpdateOfAnOlderTurnIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -54,7 +54,7 @@ func TestAnUpdateOfAnOlderTurnIsNotSent(t *testing.T) {
 	})
 }
 
-// T3: a renamed elevation rule.
+// A renamed elevation rule.
 func TestAnElevationOfARenamedRuleIsClosedWithItsTask(t *testing.T) {
 	for name, happens := range map[string]func(r *rig, task string){
 		"closed":  func(r *rig, task string) { r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3"}) },
@@ -75,7 +75,7 @@ func TestAnElevationOfARenamedRuleIsClosedWithItsTask(t *testing.T) {
 	}
 }
 
-// T5: a vendor's note in the comments is not sent back when a record opens again.
+// A vendor's note in the comments is not sent back when a record opens again.
 func TestAVendorsNoteIsNotSentBackToTheSecondTicket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -107,7 +107,7 @@ func TestAVendorsNoteIsNotSentBackToTheSecondTicket(t *testing.T) {
 	})
 }
 
-// T6: the second generation waits, its approval is taken back, and the first's is left.
+// The second generation waits, its approval is taken back, and the first's is left.
 func TestASpentApprovalOpensNoSecondElevation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -170,7 +170,7 @@ func underClocks(t *testing.T, play func(r *rig)) {
 	}
 }
 
-// T9: what a ticket that hides its notes was told before a ledger was set back.
+// What a ticket that hides its notes was told before a ledger was set back.
 func TestATicketThatHidesItsNotes(t *testing.T) {
 	underClocks(t, func(r *rig) {
 		incident := r.world.Incident(r.users, "Laptop does not start", nil)
@@ -193,7 +193,7 @@ func TestATicketThatHidesItsNotes(t *testing.T) {
 	})
 }
 
-// T23: a relink tells the ticket once that its record left.
+// A relink tells the ticket once that its record left.
 func TestARelinkTellsOnceThatARecordLeft(t *testing.T) {
 	underClocks(t, func(r *rig) {
 		incident := r.world.Incident(r.users, "Laptop does not start", nil)
@@ -217,7 +217,7 @@ func TestARelinkTellsOnceThatARecordLeft(t *testing.T) {
 	})
 }
 
-// T24: a ledger that lost one note that was passed on.
+// A ledger that lost one note that was passed on.
 func TestALedgerThatLostOneNote(t *testing.T) {
 	underClocks(t, func(r *rig) {
 		incident := r.world.Incident(r.users, "Laptop does not start", nil)
@@ -236,7 +236,7 @@ func TestALedgerThatLostOneNote(t *testing.T) {
 	})
 }
 
-// T5b: what was said while a record was with another group is not told to its second ticket.
+// What was said while a record was with another group is not told to its second ticket.
 func TestWhatWasSaidElsewhereIsNotToldToTheSecondTicket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -264,7 +264,7 @@ func TestWhatWasSaidElsewhereIsNotToldToTheSecondTicket(t *testing.T) {
 	})
 }
 
-// T33: two elevation rules whose queries find one task.
+// Two elevation rules whose queries find one task.
 func TestAnElevationIsClosedByItsOwnRule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -297,7 +297,7 @@ func (r *rig) between() {
 	}
 }
 
-// T41: an update is lost, and a person closes the incident with a comment before it is looked for.
+// An update is lost, and a person closes the incident with a comment before it is looked for.
 func TestACommentOfAPersonWhoWasFasterIsPassedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -328,7 +328,7 @@ func TestACommentOfAPersonWhoWasFasterIsPassedOn(t *testing.T) {
 	})
 }
 
-// T62: without history, what is said while a ticket is owed is no history.
+// Without history, what is said while a ticket is owed is no history.
 func TestWithoutHistoryACommentWhileTheTicketIsOwedIsPassedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -352,7 +352,7 @@ func TestWithoutHistoryACommentWhileTheTicketIsOwedIsPassedOn(t *testing.T) {
 	})
 }
 
-// T86: the right to read approvals is lost for a while, and shows them as empty.
+// The right to read approvals is lost for a while, and shows them as empty.
 func TestARightThatIsLostForAWhileMakesNoApprovalAnew(t *testing.T) {
 	for name, closed := range map[string]bool{"open": false, "closed by the vendor": true} {
 		t.Run(name, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"bridge/simulator"
 )
 
-// R17: one ticket whose notes are refused is nobody else's trouble.
+// One ticket whose notes are refused is nobody else's trouble.
 func TestOneTicketThatIsRefusedStopsNoOther(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
@@ -63,7 +63,7 @@ func TestOneTicketThatIsRefusedStopsNoOther(t *testing.T) {
 	}
 }
 
-// R18: one record whose correlation_id the vendor does not like.
+// One record whose correlation_id the vendor does not like.
 func TestOneForeignCorrelationIDStopsNoOtherRecord(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{403, 500} {
@@ -84,7 +84,7 @@ func TestOneForeignCorrelationIDStopsNoOtherRecord(t *testing.T) {
 	}
 }
 
-// R12: a rule that is renamed while it is held.
+// A rule that is renamed while it is held.
 func TestARuleThatIsRenamedWhileItIsHeldStaysHeld(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

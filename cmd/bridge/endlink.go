@@ -67,6 +67,9 @@ func (a *app) endLink(ctx context.Context, ledger *store.Ledger, link plan.Link,
 		if err != nil {
 			return err
 		}
+		if op.Undo {
+			continue // it is watched already
+		}
 		if err := a.drop(ctx, ledger, op, why); err != nil {
 			return err
 		}
