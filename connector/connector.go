@@ -197,6 +197,8 @@ type Report struct {
 	Unreadable map[plan.Side]error
 	// Unread says of each feed that did not answer why; it is read again in the next cycle.
 	Unread []string
+	// Silent are those of Unread that are of whole feeds: each cycle reads them.
+	Silent []string
 	// Refused holds, by side, the error of credentials that were refused.
 	Refused map[plan.Side]error
 	// Lag is the longest that one of our tickets was seen to be missing from the list.

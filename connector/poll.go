@@ -154,7 +154,8 @@ func (e *sideError) Unwrap() error { return e.err }
 
 // unread writes down that a feed did not answer, and if it was for the credentials.
 func (r *Report) unread(f feed, err error) {
-	r.Unread = append(r.Unread, fmt.Sprintf("%s could not be read: %v", f.name, err))
+	why := fmt.Sprintf("%s could not be read: %v", f.name, err)
+	r.Unread, r.Silent = append(r.Unread, why), append(r.Silent, why)
 	if f.main {
 		if r.Unreadable == nil {
 			r.Unreadable = map[plan.Side]error{}

@@ -108,31 +108,33 @@ func (a *app) serve(ctx context.Context, b *bridge) error {
 	}
 	defer served.close()
 	a.tell("bridge runs: %s and %s, every %s\n", b.config.ITSM.URL.Host, b.config.MMD.URL.Host, b.config.Poll.Interval)
-	var said []string
+	var before connector.Report
 	return b.loop.Run(ctx, b.config.Poll.Interval, func(report connector.Report, err error) {
 		well.beat()
 		if err != nil && ctx.Err() == nil {
 			a.tell("cycle: %v\n", err)
 		}
-		said = a.tellNews(said, concerns(report, plan.Counts{}))
+		a.tellNews(before, report)
+		before = report
 		a.tellUnmapped(report)
 		a.prune(ctx, b)
 	})
 }
 
-// tellNews says what a service has not just said: what lasts is said once, and when it is over.
-func (a *app) tellNews(before, now []string) []string {
-	for _, why := range now {
-		if !slices.Contains(before, why) {
+// tellNews says what a service has not just said. A feed that does not answer is said
+// once, and when it does again; what is read only now and then is not over when it is not.
+func (a *app) tellNews(before, now connector.Report) {
+	said := concerns(before, plan.Counts{})
+	for _, why := range concerns(now, plan.Counts{}) {
+		if !slices.Contains(said, why) {
 			a.tell("%s\n", why)
 		}
 	}
-	for _, why := range before {
-		if !slices.Contains(now, why) {
+	for _, why := range before.Silent {
+		if !slices.Contains(now.Silent, why) {
 			a.tell("over: %s\n", why)
 		}
 	}
-	return now
 }
 
 // tellUnmapped counts what met no entry of a map: a slip of the rules that stops

@@ -78,3 +78,29 @@ func TestAServiceSaysOnceWhatKeepsItFromSending(t *testing.T) {
 		t.Errorf("%d tickets", n)
 	}
 }
+
+// TestAServiceDoesNotCallOverWhatStands has a rule held, which its cycles say once.
+func TestAServiceDoesNotCallOverWhatStands(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.env["BRIDGE_LIMITS_CREATES"] = "1"
+	for range 3 {
+		s.world.Incident(s.users, "Laptop does not start", nil)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var errs heard
+	ended := make(chan int, 1)
+	go func() { ended <- main.Run(ctx, &bytes.Buffer{}, &errs, s.env, "run", "--config", s.config) }()
+	errs.waitFor(t, "is held")
+	before := s.world.Faults.Calls(simulator.SideITSM)
+	for range 300 {
+		if s.world.Faults.Calls(simulator.SideITSM) > before+12 { // some more cycles
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	stop()
+	if code := <-ended; code != 0 || strings.Contains(errs.String(), "over:") || strings.Count(errs.String(), "is held") != 1 {
+		t.Errorf("the service ended with %d:\n%s", code, &errs)
+	}
+}
