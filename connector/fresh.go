@@ -96,7 +96,14 @@ func (p *pass) again(ctx context.Context, story plan.Story, op plan.Op) (plan.Op
 		}
 	}
 	rec.TicketOf = op.Basis.TicketOf
-	decided := p.Planner.Again(op, story.Link, rec)
+	decided, follow := p.Planner.Again(op, story.Link, rec)
+	if !follow.Empty() { // it is written down first, and what is left of the op is sent then
+		if decided.State == plan.Superseded {
+			decided.Ended = rec.Seen
+		}
+		_, err := p.Ledger.Settle(ctx, decided, follow)
+		return decided, false, err
+	}
 	if decided.State == plan.Promised {
 		return decided, true, nil
 	}

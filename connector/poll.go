@@ -47,7 +47,9 @@ type Poller struct {
 	// listed is when the tickets were listed last, sought when the elevation requests were
 	// listed whole.
 	listed, sought time.Time
-	calm           calm
+	// before is when the listing before began, as the ledger knows it.
+	before time.Time
+	calm   calm
 	// hiding are the links whose ticket showed no notes, and is known to have some, when
 	// the ledger was last compared with what the sides show, and when that was.
 	hiding map[string]time.Time

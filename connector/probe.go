@@ -344,14 +344,15 @@ func (p *pass) known(ctx context.Context, link string, side plan.Side) (bool, er
 	return false, nil
 }
 
-// lookAtRecord reads the record: an update is done when nothing differs any more.
+// lookAtRecord reads the record: an update is done when nothing differs any more, or when
+// it shows what only that update can have written.
 func (p *pass) lookAtRecord(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
 	rec, err := p.readRecord(ctx, story.Link)
 	if err != nil {
 		return plan.Look{}, result{}, err
 	}
-	if p.Planner.Differs(op, story.Link, rec) {
-		return plan.Look{Sees: true}, result{}, nil
+	if !plan.Shows(op, story.Link, rec) && p.Planner.Differs(op, story.Link, rec) {
+		return plan.Look{Sees: true, Unclear: p.Planner.Unclear(op, story.Link, rec)}, result{}, nil
 	}
 	var set map[string]string
 	if err := json.Unmarshal(op.Body, &set); err != nil {

@@ -23,6 +23,11 @@ func (p *Poller) tickets(ctx context.Context, report *Report) error {
 	if err != nil || !linkedAny {
 		return err
 	}
+	before, err := listedBefore(ctx, p.Ledger)
+	if err != nil {
+		return err
+	}
+	p.before = before.At
 	began := p.Now()
 	listed, err := p.listTickets(ctx, report)
 	if err != nil {
@@ -303,6 +308,7 @@ func (p *Poller) observeTickets(ctx context.Context, seen []plan.Ticket, watched
 		}
 		moved := plan.Moved(rule, link, t) || p.Planner.Behind(link, plan.OfTicket)
 		if moved {
+			t.Since = p.before
 			changes = append(changes, change{rule, link, t})
 		}
 		p.calm.set(link.MMD, !moved && watched != nil)

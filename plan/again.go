@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"maps"
 	"strings"
 
 	"bridge/mapping"
@@ -17,24 +16,25 @@ import (
 //	ticket.create  what decides is hidden    parked: a right is missing
 //	record.update  something still differs   promised, rendered again
 //	record.update  nothing differs           superseded: the record says so already
-func (p Planner) Again(op Op, link Link, rec Record) Op {
+//	record.update  what differs is not its   superseded, and said as its owner wants it
+func (p Planner) Again(op Op, link Link, rec Record) (Op, Promise) {
 	rule := p.Rules.Ticket(op.Rule)
 	if rule == nil {
 		op.State, op.Reason = Parked, "its rule "+op.Rule+" is gone"
-		return op
+		return op, Promise{}
 	}
 	if op.Kind == RecordUpdate {
 		return p.updateAgain(rule, op, link, rec)
 	}
 	if ok, why := rule.Matches(rec.Row); !ok {
-		return p.unwanted(op, rec, rule.Undecided(rec.Row), "the record has moved: "+why)
+		return p.unwanted(op, rec, rule.Undecided(rec.Row), "the record has moved: "+why), Promise{}
 	}
 	if op.Frozen {
-		return op
+		return op, Promise{}
 	}
 	fresh := p.create(rule, link, rec)
 	fresh.Promised, fresh.Seq, fresh.Attempt, fresh.Refused, fresh.Why, fresh.Begun = op.Promised, op.Seq, op.Attempt, op.Refused, op.Why, op.Begun
-	return fresh
+	return fresh, Promise{}
 }
 
 // unwanted ends a create that its rule does not take any more, or parks it while that
@@ -63,28 +63,6 @@ func sentBefore(op *Op, story *Story) {
 			op.State, op.Begun, op.Waits, op.Unsent, op.Reason = Unknown, was.Begun, op.Due, true, "it was sent before, and not found: it is looked for first"
 		}
 	}
-}
-
-func (p Planner) updateAgain(rule *mapping.TicketRule, op Op, link Link, rec Record) Op {
-	turned := op.Basis.Ticket
-	op.Basis = p.basis(rec)
-	turned = maps.Clone(turned)
-	for _, field := range rule.TicketFields { // the ticket may have moved on, to what the record says already
-		if base, known := link.Base["ticket."+field]; known && turned != nil {
-			turned[field] = mapping.Cell{Value: base.Value}
-		}
-	}
-	op.Basis.Ticket = turned
-	set, held := p.update(rule, link, op.Basis)
-	if len(set) == 0 {
-		op.State, op.Reason = Superseded, "the record says so already"
-		if len(held) > 0 {
-			op.Reason = "both sides moved: nothing is set until they agree"
-		}
-		return op
-	}
-	op.Body = marshal(set)
-	return op
 }
 
 // ElevateAgain decides an elevation once more on the task and approvals that were
@@ -118,10 +96,4 @@ func (p Planner) ElevateAgain(rule *mapping.ElevationRule, link Link, op Op, tas
 		return fresh, out
 	}
 	return fresh, Promise{}
-}
-
-// Differs says whether an update still owes its record something: not when it was done.
-func (p Planner) Differs(op Op, link Link, rec Record) bool {
-	rule := p.Rules.Ticket(op.Rule)
-	return rule != nil && p.updateAgain(rule, op, link, rec).State != Superseded
 }

@@ -2,8 +2,10 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"bridge/mapping"
@@ -126,13 +128,17 @@ func (p Planner) hold(rule *mapping.TicketRule, link *Link, held map[string]stri
 			fresh = append(fresh, field)
 		}
 	}
-	link.Held = held
+	link.Held, link.Notice = held, ""
+	if len(held) == 0 {
+		return nil
+	}
+	link.Notice = fmt.Sprintf("both sides moved %s: nothing is set until they agree", strings.Join(slices.Sorted(maps.Keys(held)), ", "))
 	if len(fresh) == 0 {
 		return nil
 	}
 	slices.Sort(fresh)
-	link.Notice = fmt.Sprintf("both sides moved %v: nothing is set until they agree", fresh)
-	return p.report(rule.NotesTo.Field, *link, "held/"+strconv.Itoa(link.Base["ticket"].Turn), link.Notice+".", now)
+	event := "held/" + strconv.Itoa(link.Base["ticket"].Turn) + "/" + strings.Join(fresh, "/")
+	return p.report(rule.NotesTo.Field, *link, event, link.Notice+".", now)
 }
 
 // GoOn lets a link go on that was held, on a person's word.

@@ -76,6 +76,9 @@ type Baseline struct {
 	Value string
 	Label string `json:",omitempty"`
 	Turn  int    `json:",omitempty"`
+	// Moved is when a person was seen to have moved a record's field, since the bridge
+	// wrote it; zero: nobody has.
+	Moved time.Time `json:",omitzero"`
 }
 
 // LinkID names the link of a record.

@@ -267,9 +267,5 @@ func saying(text string) (minute, words string) {
 
 // FieldsOf names the fields that a write to a record sets.
 func FieldsOf(op Op) []string {
-	var set map[string]string
-	if err := json.Unmarshal(op.Body, &set); err != nil {
-		return nil
-	}
-	return slices.Sorted(maps.Keys(set))
+	return slices.Sorted(maps.Keys(sets(op)))
 }

@@ -113,6 +113,10 @@ type Basis struct {
 	Rev    string
 	Record mapping.Row `json:",omitempty"`
 	Ticket mapping.Row `json:",omitempty"`
+	// Before is the ticket as the record was last told of it, Since when it was last seen
+	// to be so; none: all of it is news.
+	Before mapping.Row `json:",omitempty"`
+	Since  time.Time   `json:",omitzero"`
 	// TicketOf answers ticket_of(path) as it stood.
 	TicketOf map[string]string `json:",omitempty"`
 	// Approvals are the rows that approve an elevation.

@@ -133,6 +133,8 @@ type Look struct {
 	Bare bool
 	// Blind says why it is not.
 	Blind string
+	// Unclear says why it cannot be told whether it was done and undone by a person.
+	Unclear string
 	// Failed says that there was no answer at all.
 	Failed bool
 	// Gone says that the record or ticket that was written to is not there any more, as
@@ -154,6 +156,7 @@ type Look struct {
 //	no     yes   no      –                   unknown, looked for again
 //	no     yes   yes     one (not elevation) promised: sent once more
 //	no     yes   yes     two, or elevation   doubt: a person decides (on_doubt: hold)
+//	no     yes   yes     any, and unclear    doubt: a person may have undone it
 //	no     yes   yes     none but refused    promised
 //	no     yes   yes     any, and dropped    cancelled: it was watched for long enough
 //	what was written to is gone:
@@ -186,6 +189,9 @@ func (t Timing) Looked(op Op, look Look) Op {
 	case op.Undo:
 		op.State, op.Ended, op.Frozen = Cancelled, look.At, true
 		op.Reason += "; it did not appear"
+		return op
+	case look.Unclear != "" && op.sent() > 0:
+		op.State, op.Due, op.Reason = Doubt, look.At, look.Unclear
 		return op
 	case op.sent() >= sends(op.Kind) && !t.Resend[op.Kind] && !op.Unsent:
 		op.State, op.Due = Doubt, look.At

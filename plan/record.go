@@ -112,7 +112,7 @@ func (p Planner) NewRecord(rule *mapping.TicketRule, why string, rec Record, sto
 	}
 	link := p.newLink(TicketLink, rule.Name, rec, story)
 	link.Unheard = rec.Unheard
-	p.baselines(rule, &link, rec.Row)
+	p.baselines(rule, &link, rec, nil)
 	p.turnOn(&link)
 	op := p.create(rule, link, rec)
 	op.Why, op.Fact = why, instanceTime(rec.Row["sys_created_on"].Value, rec.Seen)
@@ -337,7 +337,7 @@ func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record)
 	default:
 		link.Notice = fmt.Sprintf("%s is back: comments that were read only now were not passed on, since they may be from before: %d", rec.Number(), n)
 	}
-	p.baselines(rule, &link, rec.Row)
+	p.baselines(rule, &link, rec, story.Ops)
 	lacks(&link, rec.Lacking, rec.Seen)
 	agree(&link, rec.Row)
 	out.Holds = p.flood(link, story.Ops, out.Ops, rec.Seen)
@@ -360,20 +360,6 @@ func unsaid(link Link, out Promise) (n int) {
 	return n
 }
 
-// ours says that an update which was sent, and whose outcome is not known yet,
-// gives a field this value.
-func ours(ops []Op, field, value string) bool {
-	return slices.ContainsFunc(ops, func(op Op) bool {
-		if op.Kind != RecordUpdate || op.Attempt == 0 || op.State.Ended() {
-			return false
-		}
-		var set map[string]string
-		err := json.Unmarshal(op.Body, &set)
-		sent, asked := set[field]
-		return err == nil && asked && sent == value
-	})
-}
-
 // stir makes the ticket's notes due one interval from now: something happened.
 func (p Planner) stir(link *Link, now time.Time) {
 	link.Moved, link.NotesWait = now, p.NotesEvery
@@ -382,14 +368,18 @@ func (p Planner) stir(link *Link, now time.Time) {
 	}
 }
 
-// baselines writes down what the record's fields say that the rule compares.
-func (p Planner) baselines(rule *mapping.TicketRule, link *Link, row mapping.Row) {
+// baselines writes down what the record's fields say that the rule compares, and which of
+// them a person moved. ops are those of its link: what they wrote is no person's.
+func (p Planner) baselines(rule *mapping.TicketRule, link *Link, rec Record, ops []Op) {
 	for _, field := range append(append([]string{"active"}, rule.TellTicket...), rule.UpdateFields...) {
-		cell, ok := row[field]
+		cell, ok := rec.Row[field]
 		if !ok {
 			continue
 		}
-		base := link.Base["record."+field]
+		base, known := link.Base["record."+field]
+		if known && base.Value != cell.Value && !ours(ops, field, cell.Value) {
+			base.Moved = rec.Seen
+		}
 		base.Value = cell.Value
 		base.Label = label(cell)
 		link.Base["record."+field] = base

@@ -112,7 +112,7 @@ func (p Planner) relinkedTicket(link *Link, found []Found, rec Record) {
 	if rule == nil {
 		return
 	}
-	p.baselines(rule, link, rec.Row)
+	p.baselines(rule, link, rec, nil)
 	names, shown := rec.Row["correlation_id"]
 	untold := shown && names.Value == "" && slices.Contains(rule.UpdateFields, "correlation_id")
 	for _, f := range found {

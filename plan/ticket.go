@@ -2,8 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +16,8 @@ type Ticket struct {
 	Row         mapping.Row
 	Created     time.Time
 	Seen        time.Time
+	// Since is when it was last seen as the ledger knows it; zero: that is not known.
+	Since time.Time
 }
 
 // Moved says that one of the ticket's fields that the rule reads is not what the
@@ -41,8 +41,9 @@ func (p Planner) Linked(rule *mapping.TicketRule, link Link, create Op, t Ticket
 	link = link.with(t.ID, t.Seen)
 	link.NotesWait, link.NotesDue = 0, time.Time{}
 	p.stir(&link, t.Seen)
-	return p.turn(rule, link, t, Record{Table: link.Table, Row: create.Basis.Record, Seen: create.Basis.Seen, TicketOf: create.Basis.TicketOf},
-		"ticket "+t.ID+" is linked")
+	basis := p.basis(Record{Row: create.Basis.Record, Seen: create.Basis.Seen, TicketOf: create.Basis.TicketOf})
+	basis.Since = create.Basis.Seen
+	return p.turn(rule, link, t, basis, "ticket "+t.ID+" is linked")
 }
 
 // LinkedTicket decides what a ticket's move means for its record: one op carries
@@ -63,12 +64,31 @@ func (p Planner) LinkedTicket(rule *mapping.TicketRule, story Story, t Ticket, r
 	}
 	link := story.Link.clone()
 	p.stir(&link, t.Seen)
-	return p.turn(rule, link, t, rec, strings.Join(changes, ", "))
+	basis := p.basis(rec)
+	basis.Since, basis.Before = t.Since, knownTicket(rule, link)
+	for _, op := range story.Ops {
+		if op.Kind == RecordUpdate && !op.State.Ended() { // what that was to tell is told now
+			basis.Since, basis.Before = op.Basis.Since, op.Basis.Before
+			break
+		}
+	}
+	return p.turn(rule, link, t, basis, strings.Join(changes, ", "))
+}
+
+// knownTicket is the ticket as its record was last told of it.
+func knownTicket(rule *mapping.TicketRule, link Link) mapping.Row {
+	row := mapping.Row{}
+	for _, field := range rule.TicketFields {
+		if base, known := link.Base["ticket."+field]; known {
+			row[field] = mapping.Cell{Value: base.Value}
+		}
+	}
+	return row
 }
 
 // turn counts one turn of the ticket, moves its baselines and promises what the
 // record is owed for it.
-func (p Planner) turn(rule *mapping.TicketRule, link Link, t Ticket, rec Record, why string) Promise {
+func (p Planner) turn(rule *mapping.TicketRule, link Link, t Ticket, basis Basis, why string) Promise {
 	for _, field := range rule.TicketFields {
 		link.Base["ticket."+field] = Baseline{Value: t.Row[field].Value}
 	}
@@ -78,7 +98,7 @@ func (p Planner) turn(rule *mapping.TicketRule, link Link, t Ticket, rec Record,
 	item := strconv.Itoa(link.Generation) + "." + strconv.Itoa(turns.Turn)
 	op := Op{
 		Key: key(RecordUpdate, link.Record, item), Link: link.ID, Rule: rule.Name, Kind: RecordUpdate, State: Promised,
-		Why: why, Promised: t.Seen, Due: t.Seen, Basis: p.basis(rec),
+		Why: why, Promised: t.Seen, Due: t.Seen, Basis: basis,
 	}
 	op.Basis.Ticket = t.Row
 	op.Fact = t.Seen
@@ -88,7 +108,7 @@ func (p Planner) turn(rule *mapping.TicketRule, link Link, t Ticket, rec Record,
 		out.Links = []Link{link}
 		return out
 	}
-	set, held := p.update(rule, link, op.Basis)
+	set, held, _ := p.update(rule, link, op.Basis)
 	explain(&op, rule.Update(mapping.Input{Record: op.Basis.Record, Ticket: op.Basis.Ticket, TicketOf: op.Basis.TicketOf}))
 	link.Notice = ""
 	out.Ops = p.hold(rule, &link, held, t.Seen)
@@ -98,62 +118,6 @@ func (p Planner) turn(rule *mapping.TicketRule, link Link, t Ticket, rec Record,
 		out.Ops = append(out.Ops, op)
 	}
 	return out
-}
-
-// update gives the fields of the record that differ from what the rule makes of
-// the ticket, and says which of them were left to the other side's owner.
-//
-//	record since its baseline  owner  result
-//	not moved                  any    set
-//	moved                      mmd    set
-//	moved                      itsm   left alone
-//	moved                      hold   left alone, and said
-func (p Planner) update(rule *mapping.TicketRule, link Link, basis Basis) (set, held map[string]string) {
-	draft := rule.Update(mapping.Input{Record: basis.Record, Ticket: basis.Ticket, TicketOf: basis.TicketOf})
-	set, held = map[string]string{}, map[string]string{}
-	for _, field := range slices.Sorted(maps.Keys(draft.Body)) {
-		value, _ := draft.Body[field].(string)
-		cell, readable := basis.Record[field]
-		if readable && cell.Value == value {
-			continue
-		}
-		base, known := link.Base["record."+field]
-		if moved := known && readable && base.Value != cell.Value; moved {
-			switch rule.Owner[field] {
-			case "itsm":
-				continue
-			case "hold":
-				held[field] = value
-				continue
-			}
-		}
-		set[field] = value
-	}
-	return set, held
-}
-
-// Updated says what follows from a record's reply to an update: what the bridge
-// itself wrote is the baseline, and no news. What others wrote stays news.
-func Updated(link Link, set map[string]string, before, after mapping.Row) Link {
-	link = link.clone()
-	for field := range set {
-		if cell, ok := after[field]; ok {
-			base := link.Base["record."+field]
-			base.Value, base.Label = cell.Value, label(cell)
-			link.Base["record."+field] = base
-		}
-	}
-	return Wrote(link, before["sys_mod_count"].Value, after["sys_mod_count"].Value)
-}
-
-// Wrote moves the link's revision past the bridge's own write, if nobody else wrote in between.
-func Wrote(link Link, before, after string) Link {
-	was, err1 := strconv.Atoi(before)
-	is, err2 := strconv.Atoi(after)
-	if err1 == nil && err2 == nil && is <= was+1 && link.Rev == before {
-		link.Rev = after
-	}
-	return link
 }
 
 func orEmpty(s string) string {
