@@ -3,7 +3,6 @@
 package connector_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -53,31 +52,6 @@ func TestACloseThatWasDroppedIsNotTheLast(t *testing.T) {
 	}
 }
 
-func TestAWorkNoteThatTheDeskIgnoresIsSaid(t *testing.T) {
-	for name, moved := range map[string]bool{"quiet": false, "somebody works on it": true} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t)
-				incident := r.world.Incident(r.users, "Laptop does not start", nil)
-				r.rest()
-				time.Sleep(10 * time.Minute)
-				r.rest()
-				r.world.ITSM.Switch(func(s *itsm.Switches) { s.ReadOnly = map[string]bool{"incident.work_notes": true} })
-				r.world.MMD.AddNote(r.ticketOf(incident).ID, "vera@vendor.example", "Please restart it.")
-				for i := range 40 {
-					if moved && i < 35 { // somebody works on it
-						r.world.ITSM.Set("incident", incident, map[string]string{"description": fmt.Sprintf("It is step %d.", i)})
-					}
-					r.cycles(1)
-				}
-				if c := r.counts(); len(r.world.ITSM.Journal(incident, "work_notes")) == 0 && c.Parked+c.Doubt+c.Owed == 0 {
-					t.Errorf("the note is not on the record, and nobody says so: %+v\n%s", c, r.story())
-				}
-			})
-		})
-	}
-}
-
 func TestWithoutHistoryARelinkLosesNoComment(t *testing.T) {
 	underClocks(t, func(r *rig) {
 		for _, rule := range r.rules.Tickets {
@@ -117,21 +91,6 @@ func TestARowThatIsRejectedClosesTheElevation(t *testing.T) {
 	})
 }
 
-func TestATicketThatIsOpenedAgainAfterItsLinkEnded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		incident := r.ended()
-		ticket := r.ticketOf(incident).ID
-		r.world.MMD.SetState(ticket, "active")
-		r.world.MMD.AddNote(ticket, "vera@vendor.example", "It was not solved after all.")
-		r.rest()
-		r.scanned()
-		if link := r.linkOf(incident); len(r.said(incident)) == 0 && link.Notice == "" {
-			t.Errorf("nobody hears of it: %+v\n%s", link, r.story())
-		}
-	})
-}
-
 func TestCommentsWhileTheGroupIsHidden(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -151,21 +110,6 @@ func TestCommentsWhileTheGroupIsHidden(t *testing.T) {
 		r.rest()
 		if told := strings.Join(r.told(r.ticketOf(incident).ID), "\n"); !strings.Contains(told, "Please help.") {
 			t.Errorf("the ticket was told %q, notice %q", told, r.linkOf(incident).Notice)
-		}
-	})
-}
-
-func TestTheStateOfARecordThatIsWithAnotherGroup(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		incident := r.world.Incident(r.users, "Laptop does not start", nil)
-		r.rest()
-		r.world.ITSM.Set("incident", incident, map[string]string{"assignment_group": ""})
-		r.rest()
-		r.world.MMD.SetState(r.ticketOf(incident).ID, "resolved")
-		r.rest()
-		if row := r.world.ITSM.Row("incident", incident); row["state"] == "6" {
-			t.Errorf("an incident of another group was resolved\n%s", r.story())
 		}
 	})
 }

@@ -330,3 +330,18 @@ func TestACommentThatIsDeletedKeepsNoLinkOpen(t *testing.T) {
 		r.endOf(incident)
 	})
 }
+
+func TestATicketThatIsOpenedAgainAfterItsLinkEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.ended()
+		ticket := r.ticketOf(incident).ID
+		r.world.MMD.SetState(ticket, "active")
+		r.world.MMD.AddNote(ticket, "vera@vendor.example", "It was not solved after all.")
+		r.rest()
+		r.scanned()
+		if link := r.linkOf(incident); len(r.said(incident)) == 0 && link.Notice == "" {
+			t.Errorf("nobody hears of it: %+v\n%s", link, r.story())
+		}
+	})
+}

@@ -128,3 +128,25 @@ func TestAnUpdateThatAPersonMayHaveUndoneIsInDoubt(t *testing.T) {
 		}
 	})
 }
+
+// What leaves its rule is nobody's here to set: it is said, and nothing more.
+func TestTheStateOfARecordThatIsWithAnotherGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		r.world.ITSM.Set("incident", incident, map[string]string{"assignment_group": ""})
+		r.rest()
+		r.world.MMD.SetState(r.ticketOf(incident).ID, "resolved")
+		r.rest()
+		said := strings.Join(r.said(incident), "\n")
+		if row := r.world.ITSM.Row("incident", incident); row["state"] == "6" || !strings.Contains(said, "Nothing is set here") {
+			t.Errorf("an incident of another group is in state %s, and was told %q\n%s", row["state"], said, r.story())
+		}
+		r.world.ITSM.Set("incident", incident, map[string]string{"assignment_group": r.users.Group})
+		r.rest()
+		if row := r.world.ITSM.Row("incident", incident); row["state"] != "6" || !strings.Contains(row["close_notes"], "Resolved by Microsoft") {
+			t.Errorf("it is back, and in state %s, %q\n%s", row["state"], row["close_notes"], r.story())
+		}
+	})
+}

@@ -215,6 +215,8 @@ type reading struct {
 	cursor plan.Cursor
 	spans  []span
 	began  time.Time
+	// undecided are the records that could not be decided on.
+	undecided []string
 }
 
 // begin finds what is to be read of a feed: what changed since it was read last, and
@@ -243,7 +245,7 @@ func (p *Poller) end(ctx context.Context, r reading) error {
 	if read := r.began.Add(offset - lag).Truncate(time.Second); known && read.After(r.cursor.Read) {
 		r.cursor.Read = read
 	}
-	r.cursor.Creates = nil
+	r.cursor.Creates, r.cursor.Undecided = nil, r.undecided
 	_, err := p.Ledger.Promise(ctx, plan.Promise{Cursor: &r.cursor, At: r.began})
 	return err
 }

@@ -35,6 +35,9 @@ func (p *Poller) candidates(ctx context.Context, t table, rule *mapping.TicketRu
 		}
 		r.read(span, rows)
 	}
+	if err := p.byID(ctx, t, r.cursor.Undecided, &r, report); err != nil {
+		return err
+	}
 	return p.end(ctx, r)
 }
 
@@ -126,7 +129,7 @@ func (p *Poller) movedSince(ctx context.Context, t table, since time.Time, repor
 				ids = append(ids, link.Record)
 			}
 		}
-		if err := p.byID(ctx, t, ids, report); err != nil {
+		if err := p.byID(ctx, t, ids, nil, report); err != nil {
 			return err
 		}
 	}
@@ -138,7 +141,7 @@ func moveOf(t table) itsm.Ask {
 	return itsm.Ask{Table: t.name, Fields: []string{"sys_id", "sys_mod_count", "sys_updated_on"}}
 }
 
-// anyLink says whether a table has open links at all; no name: any table.
+// anyLink says whether a table has open links at all.
 func (p *Poller) anyLink(ctx context.Context, table string) (bool, error) {
 	for _, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.TicketLink, Table: table, Open: true, Brief: true, Limit: 1}) {
 		return err == nil, err
@@ -158,11 +161,11 @@ func (p *Poller) allLinked(ctx context.Context, t table, span span, report *Repo
 			ids = append(ids, link.Record)
 		}
 	}
-	return len(ids), p.byID(ctx, t, ids, report)
+	return len(ids), p.byID(ctx, t, ids, nil, report)
 }
 
-// byID reads records by id and observes them.
-func (p *Poller) byID(ctx context.Context, t table, ids []string, report *Report) error {
+// byID reads records by id and observes them, as part of a reading if there is one.
+func (p *Poller) byID(ctx context.Context, t table, ids []string, r *reading, report *Report) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -171,7 +174,7 @@ func (p *Poller) byID(ctx context.Context, t table, ids []string, report *Report
 		if err != nil {
 			return err
 		}
-		if err := p.observe(ctx, t, records, nil, report); err != nil {
+		if err := p.observe(ctx, t, records, r, report); err != nil {
 			return err
 		}
 	}
@@ -204,6 +207,9 @@ func (p *Poller) observe(ctx context.Context, t table, records []itsm.Record, r 
 	promise := plan.Promise{At: seen}
 	for _, rec := range news {
 		promise.Add(p.decide(rec, stories[rec.ID()], report))
+		if rec.Undecided && r != nil && !slices.Contains(r.undecided, rec.ID()) {
+			r.undecided = append(r.undecided, rec.ID())
+		}
 	}
 	if r != nil {
 		p.brake(r, &promise, stories)

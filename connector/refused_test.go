@@ -11,6 +11,7 @@ import (
 
 	"bridge/mapping"
 	"bridge/simulator"
+	"bridge/simulator/itsm"
 )
 
 // One ticket whose notes are refused is nobody else's trouble.
@@ -84,6 +85,29 @@ func TestOneForeignCorrelationIDStopsNoOtherRecord(t *testing.T) {
 	}
 }
 
+// A look that fails once is no decision: the record is read again, though it does not move.
+func TestARecordThatCouldNotBeDecidedOnIsReadAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.rest()
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "GET", Path: "JIRA", Kind: simulator.Answer, Status: 500, Body: `{"error":{"code":"x","message":"no"}}`, Times: -1})
+		r.world.Incident(r.users, "Another integration's", map[string]string{"correlation_id": "JIRA-123"})
+		for i := range 5 {
+			r.cycle()
+			if len(r.report.Unread) == 0 {
+				t.Fatalf("cycle %d says nothing", i)
+			}
+			time.Sleep(30 * time.Second)
+		}
+		r.world.Faults.Clear()
+		r.cycles(2)
+		if c := r.counts(); c.Parked != 1 || len(r.report.Unread) > 0 {
+			t.Errorf("it is not decided on: %+v, %q", c, r.report.Unread)
+		}
+	})
+}
+
 // A rule that is renamed while it is held.
 func TestARuleThatIsRenamedWhileItIsHeldStaysHeld(t *testing.T) {
 	t.Parallel()
@@ -135,4 +159,30 @@ func TestAHeldRuleClosesWhatIsOpen(t *testing.T) {
 		r.cycles(10)
 		r.elevation(false)
 	})
+}
+
+// The desk answers 200 and leaves the field out: while somebody works on the record, its revision tells nothing.
+func TestAWorkNoteThatTheDeskIgnoresIsSaid(t *testing.T) {
+	for name, moved := range map[string]bool{"quiet": false, "somebody works on it": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				incident := r.world.Incident(r.users, "Laptop does not start", nil)
+				r.rest()
+				time.Sleep(10 * time.Minute)
+				r.rest()
+				r.world.ITSM.Switch(func(s *itsm.Switches) { s.ReadOnly = map[string]bool{"incident.work_notes": true} })
+				r.world.MMD.AddNote(r.ticketOf(incident).ID, "vera@vendor.example", "Please restart it.")
+				for i := range 40 {
+					if moved && i < 35 { // somebody works on it
+						r.world.ITSM.Set("incident", incident, map[string]string{"description": fmt.Sprintf("It is step %d.", i)})
+					}
+					r.cycles(1)
+				}
+				if c := r.counts(); len(r.world.ITSM.Journal(incident, "work_notes")) == 0 && c.Parked+c.Doubt+c.Owed == 0 {
+					t.Errorf("the note is not on the record, and nobody says so: %+v\n%s", c, r.story())
+				}
+			})
+		})
+	}
 }

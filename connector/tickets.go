@@ -19,8 +19,8 @@ import (
 // moved. A linked ticket that is absent from the list is read by its id in the
 // same cycle: absence alone says nothing.
 func (p *Poller) tickets(ctx context.Context, report *Report) error {
-	linkedAny, err := p.anyLink(ctx, "")
-	if err != nil || !linkedAny {
+	ever, err := p.anyTicket(ctx)
+	if err != nil || !ever {
 		return err
 	}
 	before, err := listedBefore(ctx, p.Ledger)
@@ -47,6 +47,14 @@ func (p *Poller) tickets(ctx context.Context, report *Report) error {
 		}
 	}
 	return p.observeTickets(ctx, seen, nil, report)
+}
+
+// anyTicket says whether there was ever a ticket: one whose link has ended can be opened again.
+func (p *Poller) anyTicket(ctx context.Context) (bool, error) {
+	for _, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.TicketLink, Brief: true, Limit: 1}) {
+		return err == nil, err
+	}
+	return false, nil
 }
 
 // listTickets lists the tickets that can still change, and plans what moved. any: the
@@ -294,16 +302,39 @@ func (p *Poller) observeTickets(ctx context.Context, seen []plan.Ticket, watched
 	if len(byID) == 0 {
 		return nil // a query without ids would select every link
 	}
-	var changes []change
+	changes, opened, err := p.changed(ctx, byID, watched)
+	if err != nil {
+		return err
+	}
+	if !opened.Empty() {
+		if _, err := p.promise(ctx, opened); err != nil {
+			return err
+		}
+	}
+	if err := p.twins(ctx, byID); err != nil {
+		return err
+	}
+	return p.turns(ctx, changes, report)
+}
+
+// changed finds the links of tickets that moved, and those that go on since their ticket
+// was opened again; the others are left in byID.
+func (p *Poller) changed(ctx context.Context, byID map[string]plan.Ticket, watched *shown) (changes []change, opened plan.Promise, err error) {
+	opened.At = p.Now()
 	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{MMD: keysOf(byID), Kind: plan.TicketLink}) {
 		if err != nil {
-			return err
+			return nil, opened, err
 		}
 		t := byID[link.MMD]
 		delete(byID, link.MMD)
 		watched.saw(link, t.Seen)
 		rule := p.Planner.Rules.Ticket(link.Rule)
-		if rule == nil || !link.Ended.IsZero() {
+		if rule == nil {
+			continue
+		}
+		if again := p.Planner.OpenedAgain(rule, link, t); !again.Empty() {
+			opened.Add(again)
+		} else if !link.Ended.IsZero() {
 			continue
 		}
 		moved := plan.Moved(rule, link, t) || p.Planner.Behind(link, plan.OfTicket)
@@ -313,10 +344,7 @@ func (p *Poller) observeTickets(ctx context.Context, seen []plan.Ticket, watched
 		}
 		p.calm.set(link.MMD, !moved && watched != nil)
 	}
-	if err := p.twins(ctx, byID); err != nil {
-		return err
-	}
-	return p.turns(ctx, changes, report)
+	return changes, opened, nil
 }
 
 // twins writes down the tickets that carry a link's mark and are not its ticket. One

@@ -66,6 +66,23 @@ func (p Planner) Reopened(rule *mapping.TicketRule, why string, story Story, rec
 	return out
 }
 
+// OpenedAgain lets a link go on whose ticket the vendor opens again after it ended, and
+// says so on the record. One that a person ended stays so, and one that is not with the
+// vendor any more.
+func (p Planner) OpenedAgain(rule *mapping.TicketRule, link Link, t Ticket) Promise {
+	if link.Ended.IsZero() || link.ByHand || t.Row["state"].Value == "resolved" || link.Base["ticket.state"].Value != "resolved" {
+		return Promise{}
+	}
+	link = link.clone()
+	link.Ended, link.EndedBy, link.Notice = time.Time{}, "", ""
+	times := link.Base["event.opened"]
+	times.Turn++
+	link.Base["event.opened"] = times
+	p.stir(&link, t.Seen)
+	said := p.report(rule.NotesTo.Field, link, "opened/"+strconv.Itoa(times.Turn), "Ticket "+link.MMD+" was opened again by Microsoft.", t.Seen)
+	return Promise{Links: []Link{link}, Ops: said, At: t.Seen}
+}
+
 // leave follows a record out of its rule's query, and back into it. Closing is no
 // leaving, and what cannot be read proves nothing.
 //
@@ -74,13 +91,8 @@ func (p Planner) Reopened(rule *mapping.TicketRule, why string, story Story, rec
 //	yes     yes           yes      told once; comments flow again
 //	no      any           any      as before
 func (p Planner) leave(rule *mapping.TicketRule, link *Link, rec Record) []Op {
-	if rule.Leave == "go_on" || rec.Row["active"].Value == "false" {
+	if rule.Leave == "go_on" || rec.Row["active"].Value == "false" || !decides(rule, rec.Row) {
 		return nil
-	}
-	for _, field := range rule.Query.Fields() {
-		if _, readable := rec.Row[field]; !readable {
-			return nil
-		}
 	}
 	in, why := rule.InQuery(rec.Row)
 	switch {
@@ -92,6 +104,24 @@ func (p Planner) leave(rule *mapping.TicketRule, link *Link, rec Record) []Op {
 		return []Op{p.event(link, "back", rec.Number()+" is back: its comments are passed on again.", rec.Seen)}
 	}
 	return nil
+}
+
+// decides says that all fields of a rule's query can be read.
+func decides(rule *mapping.TicketRule, row mapping.Row) bool {
+	return !slices.ContainsFunc(rule.Query.Fields(), func(field string) bool { _, readable := row[field]; return !readable })
+}
+
+// away says of a record that was told of its ticket before why it is nobody's here to set
+// any more: it is active, and out of its rule's query. Empty: it is not.
+func away(rule *mapping.TicketRule, basis Basis) string {
+	row := basis.Record
+	if basis.Before == nil || rule.Leave == "go_on" || row["active"].Value == "false" || !decides(rule, row) {
+		return ""
+	}
+	if in, why := rule.InQuery(row); !in {
+		return fmt.Sprintf("%s is not with Microsoft Managed Desktop any more (%s)", label(row["number"]), why)
+	}
+	return ""
 }
 
 // event tells the ticket what happened to its record, and counts how often it has.

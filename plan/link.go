@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"bridge/mapping"
 )
 
 // LinkKind tells the two sorts of link apart: a record may have one of each.
@@ -64,6 +66,9 @@ type Link struct {
 	// Held are the fields that both sides moved, with the ticket's value: nothing
 	// is set until they agree.
 	Held map[string]string `json:",omitempty"`
+	// Untold is the ticket as its record was last told of it before that left its rule: what
+	// moved since is told when it is back.
+	Untold mapping.Row `json:",omitempty"`
 	// Calmed is when a person let the notes flow again: those before do not count
 	// towards the limit of an hour.
 	Calmed time.Time `json:",omitzero"`
@@ -90,7 +95,7 @@ func (l Link) clone() Link {
 	if l.Base == nil {
 		l.Base = map[string]Baseline{}
 	}
-	l.Held = maps.Clone(l.Held)
+	l.Held, l.Untold = maps.Clone(l.Held), maps.Clone(l.Untold)
 	l.Twins = append([]string(nil), l.Twins...)
 	l.Vanished = append([]string(nil), l.Vanished...)
 	return l

@@ -87,6 +87,9 @@ type Cursor struct {
 	// Creates is how many creates each rule was promised by a reading that has not ended:
 	// one that is begun anew counts on.
 	Creates map[string]int `json:",omitempty"`
+	// Undecided are the records that were read and could not be decided on: they are read
+	// again with the next poll, whether they move or not.
+	Undecided []string `json:",omitempty"`
 }
 
 // Hold stops something until an operator accepts it: what a rule creates, all

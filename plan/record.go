@@ -345,6 +345,10 @@ func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record)
 		p.stir(&link, rec.Seen)
 	}
 	link.Rev, link.Number, link.Unheard = rec.rev(), rec.Number(), rec.Unheard
+	if away && link.Left.IsZero() && link.Untold != nil {
+		told := p.caughtUp(rule, link, rec, story.Link.Left)
+		link, out.Ops = told.Links[0], append(out.Ops, told.Ops...)
+	}
 	out.Links, out.At = []Link{link}, rec.Seen
 	return out
 }

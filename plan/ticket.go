@@ -77,7 +77,7 @@ func (p Planner) LinkedTicket(rule *mapping.TicketRule, story Story, t Ticket, r
 
 // knownTicket is the ticket as its record was last told of it.
 func knownTicket(rule *mapping.TicketRule, link Link) mapping.Row {
-	row := mapping.Row{}
+	row := mapping.Row{"id": {Value: link.MMD}}
 	for _, field := range rule.TicketFields {
 		if base, known := link.Base["ticket."+field]; known {
 			row[field] = mapping.Cell{Value: base.Value}
@@ -109,6 +109,13 @@ func (p Planner) turn(rule *mapping.TicketRule, link Link, t Ticket, basis Basis
 		return out
 	}
 	set, held, _ := p.update(rule, link, op.Basis)
+	if gone := away(rule, op.Basis); gone != "" {
+		if len(set)+len(held) > 0 {
+			out.Ops = p.notSet(rule, &link, op, gone)
+		}
+		out.Links = []Link{link}
+		return out
+	}
 	explain(&op, rule.Update(mapping.Input{Record: op.Basis.Record, Ticket: op.Basis.Ticket, TicketOf: op.Basis.TicketOf}))
 	link.Notice = ""
 	out.Ops = p.hold(rule, &link, held, t.Seen)

@@ -69,6 +69,13 @@ func (p Planner) updateAgain(rule *mapping.TicketRule, op Op, link Link, rec Rec
 	op.Basis = p.basisAgain(rule, op, link, rec)
 	set, held, left := p.update(rule, link, op.Basis)
 	out := Promise{At: rec.Seen}
+	if gone := away(rule, op.Basis); gone != "" && len(set)+len(held) > 0 {
+		op.State, op.Reason = Superseded, gone
+		link = link.clone()
+		out.Ops = p.notSet(rule, &link, op, gone)
+		out.Links = []Link{link}
+		return op, out
+	}
 	if !maps.Equal(held, link.Held) {
 		link = link.clone()
 		out.Ops = p.hold(rule, &link, held, rec.Seen)
@@ -85,6 +92,25 @@ func (p Planner) updateAgain(rule *mapping.TicketRule, op Op, link Link, rec Rec
 		op.State, op.Reason = Superseded, "the record says so already"
 	}
 	return op, out
+}
+
+// notSet says on a record that is away what its ticket did, and that nothing is set for it
+// before it is back.
+func (p Planner) notSet(rule *mapping.TicketRule, link *Link, op Op, away string) []Op {
+	if link.Untold == nil {
+		link.Untold = maps.Clone(op.Basis.Before)
+	}
+	event := "away/" + strconv.Itoa(link.Base["ticket"].Turn)
+	return p.report(rule.NotesTo.Field, *link, event, "Now: "+op.Why+". Nothing is set here: "+away+".", op.Basis.Seen)
+}
+
+// caughtUp decides what a record that is back is owed for what its ticket did meanwhile.
+func (p Planner) caughtUp(rule *mapping.TicketRule, link Link, rec Record, left time.Time) Promise {
+	basis := p.basis(rec)
+	basis.Before, basis.Since = link.Untold, left
+	link.Untold = nil
+	t := Ticket{ID: link.MMD, Row: knownTicket(rule, link), Seen: rec.Seen}
+	return p.turn(rule, link, t, basis, fmt.Sprintf("%s is back, and its ticket moved meanwhile", rec.Number()))
 }
 
 // basisAgain is what an update is decided on once more: the record as it is now, and the

@@ -37,6 +37,7 @@ func bothUnder(t *testing.T, owner string) *both {
 	changed := strings.Replace(string(src), update, `      state: { value: "{{ ticket.state }}", map: { active: "2", paused: "3", resolved: "6" } }
       priority: "{{ ticket.severity }}"
       close_notes: "{{ ticket.id }} is {{ ticket.state }}"
+      correlation_id: "{{ ticket.id }}"
 `, 1)
 	changed = strings.Replace(changed, "owner: { state: mmd }", "owner: "+owner, 1)
 	rules, problems := mapping.Load("mappings.yaml", []byte(changed), nil)
@@ -164,6 +165,7 @@ func TestAFieldThatBothSidesMoveIsItsOwners(t *testing.T) {
 		{"what is held ends when the record agrees", hold, []string{"poll", "record state=3", "ticket state=resolved", "poll", "send", "record state=6", "poll"}, nil},
 		{"what is held ends when the ticket agrees", hold, []string{"poll", "record state=3", "ticket state=resolved", "poll", "send", "ticket state=paused", "poll"}, map[string]string{"close_notes": "T is paused"}},
 		{"what a person set is left when another field of the ticket moves", mmd, []string{"poll", "record state=3", "poll", "ticket severity=1", "poll"}, map[string]string{"priority": "1"}},
+		{"what a person set is left when nothing it is made of moves", mmd, []string{"poll", "record correlation_id=mine", "poll", "ticket severity=1", "poll"}, map[string]string{"priority": "1"}},
 		{"what nobody moved is set when another field of the ticket moves", mmd, []string{"poll", "ticket state=resolved", "poll", "ticket severity=1", "poll"}, map[string]string{"state": "6", "close_notes": "T is resolved", "priority": "1"}},
 		{"what the bridge wrote is no person's, also if its answer is lost", itsm, []string{"poll", "ticket state=resolved", "poll", "lost", "poll", "send", "ticket state=active", "poll"}, map[string]string{"state": "2", "close_notes": "T is active"}},
 		{"what the bridge wrote is no person's, also while its answer is lost", itsm, []string{"poll", "ticket state=resolved", "poll", "lost", "poll", "ticket state=active", "poll"}, map[string]string{"state": "2", "close_notes": "T is active"}},
