@@ -96,6 +96,11 @@ func TestADropWhileAWriteIsLookedForIsKept(t *testing.T) {
 		if op := r.lastOf(plan.TicketCreate); !op.Undo {
 			t.Errorf("the drop was lost: %s: %s", op.State, op.Reason)
 		}
+		time.Sleep(time.Minute)
+		r.cycle()
+		if op := r.lastOf(plan.TicketCreate); op.State == plan.Unknown && !strings.HasPrefix(op.Reason, "dropped: ") {
+			t.Errorf("why it was dropped was lost: %s", op.Reason)
+		}
 		r.cycles(60)
 		if n := len(r.world.MMD.Tickets()); n != 1 {
 			t.Errorf("%d tickets: a create was sent that was dropped\n%s", n, r.story())

@@ -71,6 +71,9 @@ func (p *pass) old(op plan.Op) bool {
 	return (op.Kind == plan.TicketCreate || op.Kind == plan.RecordUpdate) && p.Now().Sub(op.Basis.Seen) > p.Fresh
 }
 
+// asksDesk says that an op is decided once more on what the desk says now.
+func (p *pass) asksDesk(op plan.Op) bool { return op.Kind == plan.ElevationCreate || p.old(op) }
+
 func recordOf(op plan.Op) string { return op.Basis.Record["sys_id"].Value }
 
 func askOf(rule *mapping.TicketRule) itsm.Ask {
@@ -83,10 +86,10 @@ func askOf(rule *mapping.TicketRule) itsm.Ask {
 // elevation is decided again every time.
 func (p *pass) again(ctx context.Context, story plan.Story, op plan.Op) (plan.Op, bool, error) {
 	switch {
+	case !p.asksDesk(op):
+		return op, true, nil
 	case op.Kind == plan.ElevationCreate:
 		return p.elevationAgain(ctx, story, op)
-	case !p.old(op):
-		return op, true, nil
 	}
 	rec, ok := p.fresh.take(story.Link.Record, p.Now().Add(-p.Fresh))
 	if !ok {
@@ -110,7 +113,8 @@ func (p *pass) again(ctx context.Context, story plan.Story, op plan.Op) (plan.Op
 	return decided, false, p.end(ctx, story, decided)
 }
 
-// unread puts an op off whose record cannot be read now.
+// unread puts an op off whose record cannot be read now: the desk's refusal, whatever side
+// the op is for.
 func (p *pass) unread(ctx context.Context, story plan.Story, op plan.Op, err error) error {
 	if errors.Is(err, errGone) {
 		op.State, op.Reason, op.Due = plan.Parked, err.Error(), p.Now()
@@ -118,10 +122,8 @@ func (p *pass) unread(ctx context.Context, story plan.Story, op plan.Op, err err
 	}
 	r := p.failed(err)
 	r.reply.Outcome = plan.WasRefused
-	p.count(op, r)
-	after := p.timing.After(op, r.reply)
-	after.Frozen = op.Frozen
-	_, err = p.Ledger.Settle(ctx, after, plan.Promise{At: p.Now()})
+	p.count(plan.ITSM, op.Kind, r)
+	_, err = p.Ledger.Settle(ctx, p.timing.Unread(op, r.reply), plan.Promise{At: p.Now()})
 	return err
 }
 

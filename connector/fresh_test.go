@@ -127,3 +127,34 @@ func TestARuleIsHeldWhileOthersOfItAreReadAgain(t *testing.T) {
 		t.Errorf("%d tickets, held %v", made, r.report.Held)
 	}
 }
+
+// What a write is decided on cannot be read for long: that is the desk's trouble, is asked
+// for ever more rarely, and stops nothing that does not need the desk.
+func TestADeskThatDoesNotAnswerStopsNoNote(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		linked := r.world.Incident(r.users, "Printer on fire", nil)
+		r.rest()
+		r.owed(5)
+		r.world.Faults.Clear()
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "addNote", Kind: simulator.RefusedBefore, Times: 2})
+		r.world.ITSM.Comment("incident", linked, "ada.byron", "Any news?")
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets$", Kind: simulator.RefusedBefore, Times: 5})
+		r.cycle()
+		time.Sleep(10 * time.Minute)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Path: "incident", Kind: simulator.Answer, Status: 500, Body: `{"error":{"message":"no"}}`, Times: -1})
+		before := r.world.Faults.Calls(simulator.SideITSM)
+		for range 600 {
+			r.between()
+			time.Sleep(time.Second)
+		}
+		if told := r.told(r.ticketOf(linked).ID); len(told) == 0 {
+			t.Errorf("a comment was not passed on\n%s", r.story())
+		}
+		asked := r.world.Faults.Calls(simulator.SideITSM) - before
+		if asked > 200 {
+			t.Errorf("a desk that does not answer was asked %d times in ten minutes for five records", asked)
+		}
+	})
+}

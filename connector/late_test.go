@@ -674,3 +674,35 @@ func TestATwinThatBecomesItsLinksTicketIsNoneAnyMore(t *testing.T) {
 		}
 	})
 }
+
+// The first send was done and shows late, the second was not: it is found behind what was
+// made between both.
+func TestAFirstSendThatShowsLateIsFoundAfterTheSecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Incident(r.users, "Known to both", nil)
+		r.rest()
+		time.Sleep(2 * time.Hour)
+		r.rest()
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.Lag = 40 * time.Minute })
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets$", Kind: simulator.ResetAfter, Times: 1})
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		for r.attempts(plan.TicketCreate) < 2 {
+			r.cycles(1)
+		}
+		r.world.Incident(r.users, "Another one", nil) // its ticket is newer than the one that is looked for
+		for r.attempts(plan.TicketCreate) < 3 {
+			r.cycles(1)
+		}
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets$", Kind: simulator.ResetBefore, Times: 1})
+		for r.attempts(plan.TicketCreate) < 4 {
+			r.cycles(1)
+		}
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.Lag = 0 })
+		r.cycles(20)
+		if n := len(r.world.MMD.Tickets()); n != 3 || r.linkOf(incident).MMD == "" || r.counts().Doubt > 0 {
+			t.Errorf("%d tickets, %+v\n%s", n, r.counts(), r.story())
+		}
+	})
+}

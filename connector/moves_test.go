@@ -380,3 +380,27 @@ func TestARightThatIsLostForAWhileMakesNoApprovalAnew(t *testing.T) {
 		})
 	}
 }
+
+func TestWithoutHistoryARelinkLosesNoComment(t *testing.T) {
+	underClocks(t, func(r *rig) {
+		for _, rule := range r.rules.Tickets {
+			rule.History = false
+		}
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Before.")
+		time.Sleep(30 * time.Second)
+		r.cycle()
+		time.Sleep(time.Minute)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "After.")
+		r.lose()
+		if _, err := r.loop.Poller.Relink(r.Context()); err != nil {
+			r.Fatal(err)
+		}
+		r.rest()
+		r.scanned()
+		told := strings.Join(r.told(r.ticketOf(incident).ID), "\n")
+		if !strings.Contains(told, "After.") || strings.Contains(told, "Before.") {
+			r.Errorf("the ticket was told %q\n%s", told, r.story())
+		}
+	})
+}

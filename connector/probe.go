@@ -31,7 +31,7 @@ func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
 		look = plan.Look{Gone: true, Blind: err.Error()}
 	case err != nil:
 		look = plan.Look{Failed: true, Blind: "the look itself failed: " + err.Error()}
-		p.count(op, p.failed(err))
+		p.count(op.Kind.Side(), op.Kind, p.failed(err))
 	}
 	look.At, look.Began = p.Now(), began
 	after := p.timing.Looked(op, look)
@@ -42,7 +42,7 @@ func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
 	follow := plan.Promise{At: look.At}
 	if after.State == plan.Done {
 		r.id, r.reply = look.ID, plan.Reply{Outcome: plan.WasDone, At: look.At}
-		p.count(op, r)
+		p.count(op.Kind.Side(), op.Kind, r)
 		follow = p.followFound(story.Link, op, after, r)
 	}
 	p.Log.LogAttrs(ctx, slog.LevelInfo, "looked for a write whose outcome is unknown", slog.String("op", op.Key),
@@ -126,6 +126,9 @@ func (p *pass) lookForTicket(ctx context.Context, story plan.Story, op plan.Op) 
 	}
 	var found []mmd.Ticket
 	since := op.Begun.Add(-skew)
+	if op.Attempt > 1 { // an earlier send may show late
+		since = op.Promised.Add(-skew)
+	}
 	for t, err := range p.Tickets.List(ctx, mmd.ListOptions{OrderBy: "createdDateTime desc"}) {
 		if err != nil {
 			return plan.Look{}, result{}, err

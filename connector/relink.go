@@ -158,6 +158,7 @@ func (r *relinking) keep(text string, f plan.Found) {
 	number, mark := plan.Origin(text)
 	if r.Planner.Pair.Owns(mark) {
 		f.Mark = mark
+		f.Ahead, _ = r.Tickets.Clock()
 		r.found[number] = append(r.found[number], f)
 	}
 }

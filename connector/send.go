@@ -275,15 +275,15 @@ func (p *pass) standIn(ctx context.Context, story plan.Story) (bool, error) {
 	return len(spoken) > 0, nil
 }
 
-// stopped says that an op is not to be sent in this pass: its rule is held, or its
-// side has refused three times in a row.
+// stopped says that an op is not to be sent in this pass: its rule is held, or a side
+// that it needs has refused three times in a row.
 func (p *pass) stopped(op plan.Op) bool {
 	if p.isHeld(op) || p.breaker.paused(op.Kind.Side(), p.Now()) {
 		return true
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.strikes[op.Kind.Side()] >= strikesOut
+	return p.strikes[op.Kind.Side()] >= strikesOut || p.asksDesk(op) && p.strikes[plan.ITSM] >= strikesOut
 }
 
 // isHeld says that a hold stops an op: also one of a rule that had another name then.
@@ -374,7 +374,7 @@ func (p *pass) call(ctx, held context.Context, link plan.Link, op plan.Op, began
 // sends: what the ledger does not know must not go on.
 func (p *pass) settle(ctx context.Context, story plan.Story, op plan.Op, r result) (next *plan.Story, err error) {
 	link := story.Link
-	p.count(op, r)
+	p.count(op.Kind.Side(), op.Kind, r)
 	if err := p.broken(context.WithoutCancel(ctx), op, &r); err != nil {
 		return nil, err
 	}
@@ -416,14 +416,13 @@ func written(link plan.Link, p plan.Promise) plan.Link {
 	return link
 }
 
-// count keeps the numbers of the report and the strikes of the sides.
-func (p *pass) count(op plan.Op, r result) {
+// count keeps the numbers of the report and the strikes of the side that answered.
+func (p *pass) count(side plan.Side, kind plan.Kind, r result) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	side := op.Kind.Side()
 	switch r.reply.Outcome {
 	case plan.WasDone:
-		p.report.Done[op.Kind]++
+		p.report.Done[kind]++
 		p.strikes[side] = 0
 	case plan.WasRefused:
 		if !r.peculiar {

@@ -44,6 +44,8 @@ type Tickets interface {
 	List(ctx context.Context, options mmd.ListOptions) iter.Seq2[mmd.Ticket, error]
 	Get(ctx context.Context, id string) (mmd.Ticket, error)
 	Notes(ctx context.Context, id string) ([]mmd.Note, error)
+	// Clock tells how far the vendor's clock is ahead of ours.
+	Clock() (offset time.Duration, known bool)
 }
 
 // TicketWriter is what the loop writes there.

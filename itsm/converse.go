@@ -27,7 +27,6 @@ func converse[T any](ctx context.Context, c *Client, r rest.Request) (T, http.He
 	}
 	r.Into = &body
 	out, err := c.rest.Do(ctx, r)
-	c.tick(out.Header)
 	if err != nil {
 		err = classify(err, out)
 		c.heed(out.Header, err)
@@ -57,20 +56,5 @@ func unsure(r rest.Request, err error) *rest.Error {
 	return &rest.Error{Method: r.Method, Path: r.Name, Status: http.StatusOK, Outcome: rest.Unknown, Complete: true, Err: err}
 }
 
-// tick notes how far the instance's clock is ahead of ours.
-func (c *Client) tick(h http.Header) {
-	at, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.offset, c.known = at.Sub(c.now().Truncate(time.Second)), true
-}
-
 // Clock tells how far the instance's clock is ahead of ours, once a reply has said so.
-func (c *Client) Clock() (offset time.Duration, known bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.offset, c.known
-}
+func (c *Client) Clock() (offset time.Duration, known bool) { return c.rest.Clock() }

@@ -46,10 +46,8 @@ type Client struct {
 	page int
 	now  func() time.Time
 
-	mu     sync.Mutex
-	offset time.Duration
-	known  bool
-	rate   Rate
+	mu   sync.Mutex
+	rate Rate
 }
 
 // New makes a client. It refuses a URL that is not https.

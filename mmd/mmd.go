@@ -61,6 +61,9 @@ type service struct {
 // Tickets are the support tickets of the tenant.
 type Tickets struct{ service }
 
+// Clock tells how far the service's clock is ahead of ours, once a reply has said so.
+func (t *Tickets) Clock() (offset time.Duration, known bool) { return t.rest.Clock() }
+
 // Elevations are the elevation requests of the tenant.
 type Elevations struct{ service }
 

@@ -27,6 +27,9 @@ type conversation struct {
 	known map[string]reach
 }
 
+// Clock tells how far the service's clock is ahead of ours, once a reply has said so.
+func (c *conversation) Clock() (offset time.Duration, known bool) { return c.rest.Clock() }
+
 // Do makes one call. It asks nothing while the service wants to be left alone, and
 // remembers a Retry-After however long it is: the next poll would only be refused too.
 func (c *conversation) Do(ctx context.Context, r rest.Request) (rest.Response, error) {

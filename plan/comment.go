@@ -44,7 +44,11 @@ func (p Planner) comments(rule *mapping.TicketRule, story Story, rec Record, sen
 	var out Promise
 	for _, c := range rec.Comments {
 		if seen.has(c.ID) {
-			out.Add(p.commentEdited(rule, story, rec, c, seen))
+			edit := p.commentEdited(rule, story, rec, c, seen)
+			if !send {
+				edit.Ops = nil
+			}
+			out.Add(edit)
 			continue
 		}
 		note := Note{Link: story.Link.ID, Side: ITSM, ID: c.ID, Hash: hash(c.Text), Seen: rec.Seen}
@@ -96,8 +100,7 @@ func (p Planner) ticketNote(link Link, item, part string, now time.Time) Op {
 	}
 }
 
-// commentEdited tells the ticket of a comment whose text changed after it was
-// passed on: once for each text.
+// commentEdited tells the ticket of a comment whose text changed after it was passed on.
 func (p Planner) commentEdited(rule *mapping.TicketRule, story Story, rec Record, c Comment, seen seenNotes) Promise {
 	if seen.ids[c.ID] == hash(c.Text) {
 		return Promise{}
@@ -108,13 +111,30 @@ func (p Planner) commentEdited(rule *mapping.TicketRule, story Story, rec Record
 	if note.Mark != "" || !slices.ContainsFunc(story.Ops, func(op Op) bool { return op.Key == passedOn && op.State != Cancelled }) {
 		return out
 	}
+	item := editOf(story, TicketNote, c.ID, note.Hash)
 	for i, piece := range parts(edited+c.Text, ticketChars) {
-		op := p.ticketNote(story.Link, c.ID+"/edit/"+note.Hash, strconv.Itoa(i+1), rec.Seen)
+		op := p.ticketNote(story.Link, item, strconv.Itoa(i+1), rec.Seen)
 		op.Rule, op.Why, op.Fact = rule.Name, c.Element+" by "+c.By+" was edited", c.At
 		op.Body = marshal(map[string]any{"text": forTicket(head(c.By, c.At, rec.Number(), op.Mark), piece)})
 		out.Ops = append(out.Ops, op)
 	}
 	return out
+}
+
+// editOf names an edit of a note: by its words, and by how often it came to say them.
+func editOf(story Story, kind Kind, id, hash string) string {
+	item := id + "/edit/" + hash
+	first := key(kind, story.Link.Record, item)
+	times := 0
+	for _, op := range story.Ops {
+		if strings.HasPrefix(op.Key, first) && strings.HasSuffix(op.Key, "/1") {
+			times++
+		}
+	}
+	if times == 0 {
+		return item
+	}
+	return item + "/" + strconv.Itoa(times+1)
 }
 
 // edited goes before the new text of something that was passed on before.

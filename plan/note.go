@@ -91,7 +91,7 @@ func (p Planner) LinkedNotes(rule *mapping.TicketRule, story Story, notes []Vend
 		}
 		out.Notes = append(out.Notes, note)
 		if note.Mark == "" && !link.Adopted && n.news() {
-			out.Ops = append(out.Ops, p.recordNotes(rule, link, n, now)...)
+			out.Ops = append(out.Ops, p.recordNotes(rule, Story{Link: link, Ops: story.Ops}, n, now)...)
 		}
 	}
 	link.Adopted = false
@@ -103,7 +103,8 @@ func (p Planner) LinkedNotes(rule *mapping.TicketRule, story Story, notes []Vend
 }
 
 // recordNotes gives the work notes for one vendor's note: several parts when it is long.
-func (p Planner) recordNotes(rule *mapping.TicketRule, link Link, n notice, now time.Time) []Op {
+func (p Planner) recordNotes(rule *mapping.TicketRule, story Story, n notice, now time.Time) []Op {
+	link := story.Link
 	in := mapping.Input{Note: mapping.Row{"text": {Value: n.text}, "author": {Value: n.Sender}, "sender": {Value: n.Sender}}}
 	if ok, _ := rule.TakeNote(in); !ok {
 		return nil
@@ -111,7 +112,7 @@ func (p Planner) recordNotes(rule *mapping.TicketRule, link Link, n notice, now 
 	var out []Op
 	item, text, why := n.id, n.text, "note by "+n.Sender
 	if n.was != "" {
-		item, text, why = n.id+"/edit/"+n.hash, edited+n.text, why+" was edited"
+		item, text, why = editOf(story, RecordNote, n.id, n.hash), edited+n.text, why+" was edited"
 	}
 	for i, piece := range parts(text, journalChars-200) {
 		part := strconv.Itoa(i + 1)

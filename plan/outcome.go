@@ -119,6 +119,14 @@ func (t Timing) After(op Op, r Reply) Op {
 	return op
 }
 
+// Unread gives an op its next state that could not be decided once more, since what it is
+// decided on could not be read: it is put off, for longer each time.
+func (t Timing) Unread(op Op, r Reply) Op {
+	op.Probes++
+	op.Due, op.Reason = r.At.Add(max(r.After, backoff(op.Probes))), r.Reason
+	return op
+}
+
 // Look is what a probe saw.
 type Look struct {
 	// Found says that the write was done; ID is what it made.
@@ -164,6 +172,14 @@ type Look struct {
 //	no     –     an hour any                 doubt: a right may be lost that comes back
 //	no     –     less    any                 unknown, looked for again
 func (t Timing) Looked(op Op, look Look) Op {
+	after := t.looked(op, look)
+	if op.Undo && after.State == Unknown {
+		after.Reason = op.Reason // a person's word
+	}
+	return after
+}
+
+func (t Timing) looked(op Op, look Look) Op {
 	op.Probes++
 	if op.Waits.IsZero() {
 		op.Waits = op.Begun.Add(t.Budget + t.settle())

@@ -44,6 +44,8 @@ type Found struct {
 	Mark       string
 	Generation int
 	Created    time.Time
+	// Ahead is how far the vendor's clock, by which it was created, is ahead of the bridge's.
+	Ahead time.Duration
 	// Closed says that an elevation request is closed.
 	Closed bool
 	Ticket *Ticket
@@ -88,7 +90,7 @@ func (p Planner) Relinked(kind LinkKind, rule *mapping.Source, rec Record, found
 		if f.Generation < link.Generation {
 			continue
 		}
-		link.Generation, link.MMD, link.Created, link.Linked, link.Ended, link.EndedBy = f.Generation, f.ID, f.Created, f.Created, time.Time{}, ""
+		link.Generation, link.MMD, link.Created, link.Linked, link.Ended, link.EndedBy = f.Generation, f.ID, f.Created.Add(-f.Ahead), f.Created, time.Time{}, ""
 		if !p.Aged.IsZero() && link.Created.After(p.Aged) {
 			link.Created = p.Aged // it was made before the loss, whatever the vendor's clock says
 		}

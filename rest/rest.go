@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -61,6 +62,10 @@ type Call struct {
 type Client struct {
 	cfg  Config
 	http *resty.Client
+
+	mu     sync.Mutex
+	offset time.Duration
+	known  bool
 }
 
 // New refuses a conversation that would not be private.
@@ -180,6 +185,7 @@ func (c *Client) read(r Request, track *tracker, reply *resty.Response, err erro
 	}
 	body := reply.Body()
 	out := Response{Status: reply.StatusCode(), Header: reply.Header(), Body: body}
+	c.tick(out.Header)
 	e.Status, e.RequestID = out.Status, requestID(out.Header)
 	e.Complete = true
 	if out.Status < 200 || out.Status > 299 {
@@ -193,6 +199,24 @@ func (c *Client) read(r Request, track *tracker, reply *resty.Response, err erro
 		return out, e
 	}
 	return out, nil
+}
+
+// tick notes how far the server's clock is ahead of ours.
+func (c *Client) tick(h http.Header) {
+	at, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset, c.known = at.Sub(c.cfg.Now().Truncate(time.Second)), true
+}
+
+// Clock tells how far the server's clock is ahead of ours, once a reply has said so.
+func (c *Client) Clock() (offset time.Duration, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.offset, c.known
 }
 
 // explain fills in what the server says of its refusal.
