@@ -125,7 +125,7 @@ func TestTheTableOfTheAPIIsTrue(t *testing.T) {
 	golden(t, "../../docs/mmd-api.md", out.String())
 	for name := range there["mmd"] {
 		service, of, is := strings.Cut(name, ".")
-		if is && slices.Contains([]string{"Devices", "Users", "Tickets", "Elevations"}, service) && ast.IsExported(of) &&
+		if is && of != "Clock" && slices.Contains([]string{"Devices", "Users", "Tickets", "Elevations"}, service) && ast.IsExported(of) &&
 			!slices.ContainsFunc(methods(), func(m method) bool { return m.function == name }) {
 			t.Errorf("mmd.%s is not in the table", name)
 		}
