@@ -180,7 +180,9 @@ func deskWrites() []call {
 }
 
 // asksNobody are the methods of the clients that make no request.
-func asksNobody() []string { return []string{"itsm.Client.Clock", "itsm.Client.Rate", "mmd.Tickets.Clock"} }
+func asksNobody() []string {
+	return []string{"itsm.Client.Clock", "itsm.Client.Rate", "mmd.Tickets.Clock"}
+}
 
 func TestNoMethodOfAClientIsLeftOut(t *testing.T) {
 	t.Parallel()
