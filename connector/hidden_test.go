@@ -60,3 +60,27 @@ func TestAnElevationThatCannotBeDecidedOnWaitsForTheRight(t *testing.T) {
 		r.elevation(true)
 	})
 }
+
+// A right that is lost shows the group's name as nothing: nobody gave the record away.
+func TestCommentsWhileTheGroupIsHidden(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		r.world.ITSM.Switch(func(s *itsm.Switches) {
+			s.HiddenFields, s.HiddenAsEmpty = map[string]bool{"sys_user_group.name": true}, true
+		})
+		r.world.ITSM.Set("incident", incident, map[string]string{"priority": "1", "impact": "1", "urgency": "1"})
+		r.cycles(4)
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Please help.")
+		r.cycles(4)
+		r.world.ITSM.Switch(func(s *itsm.Switches) { s.HiddenFields = nil })
+		r.scanned()
+		r.world.ITSM.Comment("incident", incident, "ada.byron", "Hello?")
+		time.Sleep(time.Minute)
+		r.rest()
+		if told := strings.Join(r.told(r.ticketOf(incident).ID), "\n"); !strings.Contains(told, "Please help.") {
+			t.Errorf("the ticket was told %q, notice %q", told, r.linkOf(incident).Notice)
+		}
+	})
+}

@@ -3,7 +3,6 @@
 package connector_test
 
 import (
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,29 +63,6 @@ func TestARowThatIsRejectedClosesTheElevation(t *testing.T) {
 		r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "approved"})
 		r.cycles(10)
 		r.elevation(false)
-	})
-}
-
-func TestCommentsWhileTheGroupIsHidden(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		incident := r.world.Incident(r.users, "Laptop does not start", nil)
-		r.rest()
-		r.world.ITSM.Switch(func(s *itsm.Switches) {
-			s.HiddenFields, s.HiddenAsEmpty = map[string]bool{"sys_user_group.name": true}, true
-		})
-		r.world.ITSM.Set("incident", incident, map[string]string{"priority": "1", "impact": "1", "urgency": "1"})
-		r.cycles(4)
-		r.world.ITSM.Comment("incident", incident, "ada.byron", "Please help.")
-		r.cycles(4)
-		r.world.ITSM.Switch(func(s *itsm.Switches) { s.HiddenFields = nil })
-		r.scanned()
-		r.world.ITSM.Comment("incident", incident, "ada.byron", "Hello?")
-		time.Sleep(time.Minute)
-		r.rest()
-		if told := strings.Join(r.told(r.ticketOf(incident).ID), "\n"); !strings.Contains(told, "Please help.") {
-			t.Errorf("the ticket was told %q, notice %q", told, r.linkOf(incident).Notice)
-		}
 	})
 }
 

@@ -69,6 +69,18 @@ func (q Query) Fields() []string {
 	return out
 }
 
+// References are the references through which the query reads: assignment_group of
+// assignment_group.name.
+func (q Query) References() []string {
+	var out []string
+	for _, field := range q.Fields() {
+		if dot := strings.LastIndexByte(field, '.'); dot > 0 && !slices.Contains(out, field[:dot]) {
+			out = append(out, field[:dot])
+		}
+	}
+	return out
+}
+
 func (a alternatives) fails(row Row) string {
 	why := ""
 	for _, c := range a {

@@ -310,7 +310,7 @@ func (s *Source) gather(used []*expression, more ...[]string) {
 	} {
 		fields[f] = true
 	}
-	for _, f := range slices.Concat(append(more, s.Query.Fields())...) {
+	for _, f := range slices.Concat(append(more, s.Query.Fields(), s.Query.References())...) {
 		fields[f] = true
 	}
 	for _, e := range append(used, s.when) {

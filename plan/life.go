@@ -91,7 +91,7 @@ func (p Planner) OpenedAgain(rule *mapping.TicketRule, link Link, t Ticket) Prom
 //	yes     yes           yes      told once; comments flow again
 //	no      any           any      as before
 func (p Planner) leave(rule *mapping.TicketRule, link *Link, rec Record) []Op {
-	if rule.Leave == "go_on" || rec.Row["active"].Value == "false" || !decides(rule, rec.Row) {
+	if rule.Leave == "go_on" || rec.Row["active"].Value == "false" || !decides(rule, *link, rec.Row) {
 		return nil
 	}
 	in, why := rule.InQuery(rec.Row)
@@ -106,16 +106,24 @@ func (p Planner) leave(rule *mapping.TicketRule, link *Link, rec Record) []Op {
 	return nil
 }
 
-// decides says that all fields of a rule's query can be read.
-func decides(rule *mapping.TicketRule, row mapping.Row) bool {
-	return !slices.ContainsFunc(rule.Query.Fields(), func(field string) bool { _, readable := row[field]; return !readable })
+// decides says that all fields of a rule's query can be read. A right that is missing may
+// also show as nothing: of what is referred to as before, that proves nothing.
+func decides(rule *mapping.TicketRule, link Link, row mapping.Row) bool {
+	return !slices.ContainsFunc(rule.Query.Fields(), func(field string) bool {
+		cell, readable := row[field]
+		if readable && cell.Value == "" && strings.Contains(field, ".") {
+			of := field[:strings.LastIndexByte(field, '.')]
+			return row[of].Value != "" && row[of].Value == link.Base["record."+of].Value
+		}
+		return !readable
+	})
 }
 
 // away says of a record that was told of its ticket before why it is nobody's here to set
 // any more: it is active, and out of its rule's query. Empty: it is not.
-func away(rule *mapping.TicketRule, basis Basis) string {
+func away(rule *mapping.TicketRule, link Link, basis Basis) string {
 	row := basis.Record
-	if basis.Before == nil || rule.Leave == "go_on" || row["active"].Value == "false" || !decides(rule, row) {
+	if basis.Before == nil || rule.Leave == "go_on" || row["active"].Value == "false" || !decides(rule, link, row) {
 		return ""
 	}
 	if in, why := rule.InQuery(row); !in {

@@ -375,7 +375,7 @@ func (p Planner) stir(link *Link, now time.Time) {
 // baselines writes down what the record's fields say that the rule compares, and which of
 // them a person moved. ops are those of its link: what they wrote is no person's.
 func (p Planner) baselines(rule *mapping.TicketRule, link *Link, rec Record, ops []Op) {
-	for _, field := range append(append([]string{"active"}, rule.TellTicket...), rule.UpdateFields...) {
+	for _, field := range slices.Concat([]string{"active"}, rule.TellTicket, rule.UpdateFields, rule.Query.References()) {
 		cell, ok := rec.Row[field]
 		if !ok {
 			continue

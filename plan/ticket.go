@@ -109,7 +109,7 @@ func (p Planner) turn(rule *mapping.TicketRule, link Link, t Ticket, basis Basis
 		return out
 	}
 	set, held, _ := p.update(rule, link, op.Basis)
-	if gone := away(rule, op.Basis); gone != "" {
+	if gone := away(rule, link, op.Basis); gone != "" {
 		if len(set)+len(held) > 0 {
 			out.Ops = p.notSet(rule, &link, op, gone)
 		}

@@ -69,7 +69,7 @@ func (p Planner) updateAgain(rule *mapping.TicketRule, op Op, link Link, rec Rec
 	op.Basis = p.basisAgain(rule, op, link, rec)
 	set, held, left := p.update(rule, link, op.Basis)
 	out := Promise{At: rec.Seen}
-	if gone := away(rule, op.Basis); gone != "" && len(set)+len(held) > 0 {
+	if gone := away(rule, link, op.Basis); gone != "" && len(set)+len(held) > 0 {
 		op.State, op.Reason = Superseded, gone
 		link = link.clone()
 		out.Ops = p.notSet(rule, &link, op, gone)
