@@ -87,6 +87,22 @@ func TestAnEditOfARecordThatIsAwayIsNotPassedOn(t *testing.T) {
 	}
 }
 
+// A rule that goes on now lets comments flow again of what left before.
+func TestARecordThatIsAwayIsBackWhenItsRuleGoesOn(t *testing.T) {
+	t.Parallel()
+	p := planner(t)
+	rule := p.Rules.Tickets[0]
+	now := time.Date(2026, 11, 23, 11, 0, 0, 0, time.UTC)
+	story := plan.Story{Link: plan.Link{ID: "ticket/r", Record: "r", MMD: "T", Number: "INC1", Created: now}}
+	takeDown(&story, p.LinkedRecord(rule, story, aRecord(now, "a", true)))
+	takeDown(&story, p.LinkedRecord(rule, story, aRecord(now, "a", false)))
+	rule.Leave = "go_on"
+	owed := takeDown(&story, p.LinkedRecord(rule, story, aRecord(now.Add(time.Hour), "a", false)))
+	if len(owed) != 1 || !strings.Contains(owed[0], "is back") || !story.Link.Left.IsZero() {
+		t.Errorf("the ticket is told %q, and it is away since %s", owed, story.Link.Left)
+	}
+}
+
 // aRecord is one with one comment, with our group or with another.
 func aRecord(now time.Time, comment string, ours bool) plan.Record {
 	group := "Microsoft Managed Desktop"

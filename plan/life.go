@@ -91,10 +91,12 @@ func (p Planner) OpenedAgain(rule *mapping.TicketRule, link Link, t Ticket) Prom
 //	yes     yes           yes      told once; comments flow again
 //	no      any           any      as before
 func (p Planner) leave(rule *mapping.TicketRule, link *Link, rec Record) []Op {
-	if rule.Leave == "go_on" || rec.Row["active"].Value == "false" || !decides(rule, *link, rec.Row) {
+	goesOn := rule.Leave == "go_on"
+	if goesOn && link.Left.IsZero() || rec.Row["active"].Value == "false" || !goesOn && !decides(rule, *link, rec.Row) {
 		return nil
 	}
 	in, why := rule.InQuery(rec.Row)
+	in = in || goesOn // also if it left before the rule said so
 	switch {
 	case !in && link.Left.IsZero():
 		link.Left = rec.Seen

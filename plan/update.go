@@ -136,14 +136,29 @@ func (p Planner) Differs(op Op, link Link, rec Record) bool {
 }
 
 // Shows says that a record shows what only this update can have written: a value that
-// names the ticket, and was not there before. People may have moved other fields since.
+// names the ticket, and was not there before. What it shows otherwise, people changed
+// since; where nobody did, the desk did not take it.
 func Shows(op Op, link Link, rec Record) bool {
+	if changes(op, rec) == 1 {
+		return false
+	}
 	for field, value := range sets(op) {
 		if link.MMD != "" && strings.Contains(value, link.MMD) && rec.Row[field].Value == value && op.Basis.Record[field].Value != value {
 			return true
 		}
 	}
 	return false
+}
+
+// changes counts how often a record has changed since an op was decided on it; -1: that is
+// not known.
+func changes(op Op, rec Record) int {
+	was, err1 := strconv.Atoi(op.Basis.Record["sys_mod_count"].Value)
+	is, err2 := strconv.Atoi(rec.Rev())
+	if err1 != nil || err2 != nil {
+		return -1
+	}
+	return is - was
 }
 
 // Unclear says why it cannot be told of an update, which the record does not show, whether
@@ -155,15 +170,14 @@ func Shows(op Op, link Link, rec Record) bool {
 //	more                          yes                                        yes
 func (p Planner) Unclear(op Op, link Link, rec Record) string {
 	rule := p.Rules.Ticket(op.Rule)
-	was, err1 := strconv.Atoi(op.Basis.Record["sys_mod_count"].Value)
-	is, err2 := strconv.Atoi(rec.Rev())
-	if rule == nil || err1 != nil || err2 != nil || is < was+2 {
+	n := changes(op, rec)
+	if rule == nil || n < 2 {
 		return ""
 	}
 	set, _, _ := p.update(rule, link, p.basisAgain(rule, op, link, rec))
 	for _, field := range slices.Sorted(maps.Keys(set)) {
 		if owner := rule.Owner[field]; owner == "itsm" || owner == "hold" {
-			return fmt.Sprintf("sent %d×, and %s has changed %d times since: a person may have set %s back; look at it, then retry or drop it", op.sent(), rec.Number(), is-was, field)
+			return fmt.Sprintf("sent %d×, and %s has changed %d times since: a person may have set %s back; look at it, then retry or drop it", op.sent(), rec.Number(), n, field)
 		}
 	}
 	return ""

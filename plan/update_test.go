@@ -221,3 +221,29 @@ func TestAnUpdateIsUnclearWhereAPersonMayHaveUndoneIt(t *testing.T) {
 		})
 	}
 }
+
+// What only the update can have written shows that it was done, whatever people did since.
+func TestAnUpdateShowsByWhatNamesItsTicket(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, rev, notes string
+		shows            bool
+	}{
+		{"a person has moved another field since", "3", "T is resolved", true},
+		{"nobody has: the desk did not take the other field", "2", "T is resolved", false},
+		{"it is not there", "3", "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := bothUnder(t, "{ state: mmd }")
+			for _, step := range []string{"send", "poll", "ticket state=resolved", "poll"} {
+				b.does(step)
+			}
+			op := b.story.Ops[len(b.story.Ops)-1]
+			b.record["sys_mod_count"], b.record["close_notes"] = mapping.Cell{Value: tt.rev}, mapping.Cell{Value: tt.notes}
+			if plan.Shows(op, b.story.Link, b.seen()) != tt.shows {
+				t.Errorf("shows: %t\n%s", !tt.shows, op.Body)
+			}
+		})
+	}
+}
