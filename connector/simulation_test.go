@@ -19,7 +19,7 @@ import (
 //	BRIDGE_SIMULATE=2m        for so long, from the time of day on
 func TestSimulation(t *testing.T) {
 	t.Parallel()
-	first, seeds := some(t, 30, 5)
+	first, seeds := some(t, 80, 5)
 	until := time.Time{}
 	if text := os.Getenv("BRIDGE_SIMULATE"); text != "" {
 		d, err := time.ParseDuration(text)
