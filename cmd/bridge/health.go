@@ -25,7 +25,8 @@ type wellness struct {
 
 func (w *wellness) beat() { w.last.Store(w.now().UnixNano()) }
 
-// well is true while the loop has turned within three intervals and one long send.
+// well is true while the loop has turned, or a call of it ended, within three intervals and
+// two long sends.
 func (w *wellness) well() bool {
 	return w.now().Sub(time.Unix(0, w.last.Load())) < 3*w.interval+2*w.budget
 }

@@ -3,16 +3,12 @@
 package main_test
 
 import (
-	"bytes"
-	"context"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	main "bridge/cmd/bridge"
 	"bridge/plan"
 	"bridge/simulator"
 	"bridge/store"
@@ -58,36 +54,4 @@ func TestARuleCanBeEndedAfterACrash(t *testing.T) {
 	if code != 0 {
 		t.Errorf("run wants it, no worker is there, and it is refused: %d %s%s", code, out, errs)
 	}
-}
-
-func TestAServiceThatSendsALotIsWell(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
-	s.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets$", Kind: simulator.Slow, Delay: 900 * time.Millisecond, Times: -1})
-	for range 80 {
-		s.world.Incident(s.users, "Laptop does not start", nil)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.env["BRIDGE_LISTEN"] = l.Addr().String()
-	_ = l.Close()
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan int, 1)
-	go func() {
-		var out bytes.Buffer
-		ended <- main.Run(ctx, &out, &out, s.env, "run", "--config", s.config)
-	}()
-	sent := 0
-	for deadline := time.Now().Add(40 * time.Second); time.Now().Before(deadline) && sent < 80; time.Sleep(200 * time.Millisecond) {
-		was := sent
-		sent = len(s.world.MMD.Tickets())
-		if code, _, errs := s.run("health"); code != 0 && sent > 0 && sent < 80 {
-			t.Errorf("%d tickets were opened, %d just now, and it is not well: %s", sent, sent-was, errs)
-			break
-		}
-	}
-	stop()
-	<-ended
 }

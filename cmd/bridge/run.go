@@ -22,10 +22,21 @@ import (
 )
 
 // calls counts the requests of a run, by side.
-type calls struct{ desk, vendor atomic.Int64 }
+type calls struct {
+	desk, vendor atomic.Int64
+	// ended hears of each that ended, however it did; nil: nobody wants to.
+	ended func()
+}
 
-func (c *calls) itsm(rest.Call) { c.desk.Add(1) }
-func (c *calls) mmd(rest.Call)  { c.vendor.Add(1) }
+func (c *calls) itsm(rest.Call) { c.count(&c.desk) }
+func (c *calls) mmd(rest.Call)  { c.count(&c.vendor) }
+
+func (c *calls) count(side *atomic.Int64) {
+	side.Add(1)
+	if c.ended != nil {
+		c.ended()
+	}
+}
 
 func newRun(a *app) *cobra.Command {
 	var once bool
@@ -102,6 +113,7 @@ func (a *app) serve(ctx context.Context, b *bridge) error {
 	})
 	well := &wellness{interval: b.config.Poll.Interval, budget: b.config.Send.Budget, now: a.now}
 	well.beat()
+	b.calls.ended = well.beat // a pass of many pages or sends takes longer than any interval
 	served, err := listen(ctx, b.config, well)
 	if err != nil {
 		return &failure{code: exitUsage, err: err}
