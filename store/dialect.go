@@ -89,11 +89,44 @@ func (s *statements) have(statement string) *sql.Stmt {
 // reader reads on any connection, with the engine's parameters.
 type reader struct {
 	dialect
+	patience
 	statements
 }
 
-func (r *reader) query(ctx context.Context, statement string, args ...any) (*sql.Rows, error) {
-	statement = r.bind(statement)
+// found are rows, until they are closed.
+type found struct {
+	*sql.Rows
+	done context.CancelFunc
+}
+
+// Close ends the time in which they may be read.
+func (f found) Close() error {
+	defer f.done()
+	return f.Rows.Close()
+}
+
+// foundRow is one row, until it is scanned.
+type foundRow struct {
+	*sql.Row
+	done context.CancelFunc
+}
+
+// Scan ends the time in which it may be read.
+func (f foundRow) Scan(to ...any) error {
+	defer f.done()
+	return f.Row.Scan(to...)
+}
+
+func (r *reader) query(ctx context.Context, statement string, args ...any) (found, error) {
+	ctx, done := r.bound(ctx)
+	rows, err := r.rows(ctx, r.bind(statement), args...) //nolint:rowserrcheck // the caller closes them
+	if err != nil {
+		done()
+	}
+	return found{rows, done}, err
+}
+
+func (r *reader) rows(ctx context.Context, statement string, args ...any) (*sql.Rows, error) {
 	made, err := r.get(ctx, statement) //nolint:sqlclosecheck // it is kept
 	if err != nil {
 		return nil, err
@@ -104,12 +137,13 @@ func (r *reader) query(ctx context.Context, statement string, args ...any) (*sql
 	return made.QueryContext(ctx, args...)
 }
 
-func (r *reader) row(ctx context.Context, statement string, args ...any) *sql.Row {
+func (r *reader) row(ctx context.Context, statement string, args ...any) foundRow {
+	ctx, done := r.bound(ctx)
 	statement = r.bind(statement)
 	if made, err := r.get(ctx, statement); err == nil && made != nil { //nolint:sqlclosecheck // it is kept
-		return made.QueryRowContext(ctx, args...)
+		return foundRow{made.QueryRowContext(ctx, args...), done}
 	}
-	return r.db.QueryRowContext(ctx, statement, args...)
+	return foundRow{r.db.QueryRowContext(ctx, statement, args...), done}
 }
 
 // tx is the transaction that a group of writes shares.

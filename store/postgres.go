@@ -14,6 +14,23 @@ import (
 // silence is how long a worker's session may be silent by default.
 const silence = 30 * time.Second
 
+// patience bounds what is asked of a server: one whose machine vanished without a word,
+// behind a load balancer that still takes the bytes, would be waited for without end. It
+// is twice the silence: a write may wait for a peer that is frozen, until the server has
+// ended the peer's session.
+type patience time.Duration
+
+// bound ends a context when the patience does; 0: not before.
+func (p patience) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if p == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, time.Duration(p))
+}
+
+// readers is how many connections read at once.
+const readers = 8
+
 // oldest is the oldest server that can end a silent session.
 const oldest = 140000
 
@@ -31,7 +48,7 @@ func openPostgres(ctx context.Context, cfg Config) (*Ledger, error) {
 	}
 	l := &Ledger{
 		dialect: postgres(), claims: &claims{taken: map[string]*claim{}}, me: newClaimant(),
-		queue: make(chan job), quit: make(chan struct{}), gone: make(chan struct{}), local: cfg.Now, ahead: new(atomic.Int64),
+		queue: make(chan job), quit: make(chan struct{}), gone: make(chan struct{}), local: cfg.Now, ahead: new(atomic.Int64), patience: patience(2 * cfg.Silence),
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "bridge"
@@ -41,8 +58,8 @@ func openPostgres(ctx context.Context, cfg Config) (*Ledger, error) {
 	l.write.SetMaxIdleConns(1)
 	l.write.SetConnMaxIdleTime(0)
 	read := stdlib.OpenDB(*config)
-	read.SetMaxOpenConns(8)
-	read.SetMaxIdleConns(8)
+	read.SetMaxOpenConns(readers)
+	read.SetMaxIdleConns(readers)
 	l.use(read)
 	if err := l.ready(ctx, cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the ledger %s: %w", redact(cfg.URL), err), l.write.Close(), read.Close())
@@ -55,10 +72,13 @@ func openPostgres(ctx context.Context, cfg Config) (*Ledger, error) {
 	return l, nil
 }
 
-// connected begins a session: the one before it is gone, and its claims with it.
+// connected begins a session: the one before it is gone, and its claims with it. The
+// connections that read may be gone as well: they are made anew.
 func (l *Ledger) connected(ctx context.Context, c *pgx.Conn, cfg Config) error {
 	l.me.lose()
 	l.me.begin()
+	l.read.db.SetMaxIdleConns(0)
+	l.read.db.SetMaxIdleConns(readers)
 	settings := []string{ // a hand command that is cut off in its write must not stop the workers
 		fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", cfg.Silence.Milliseconds()),
 		fmt.Sprintf("SET tcp_user_timeout = %d", cfg.Silence.Milliseconds()),

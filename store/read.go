@@ -234,7 +234,7 @@ func readPage[T any](ctx context.Context, db *reader, statement string, args []a
 	defer found.Close() //nolint:errcheck // read to its end below
 	var out []T
 	for found.Next() {
-		item, err := scan(found)
+		item, err := scan(found.Rows)
 		if err != nil {
 			return nil, err
 		}
@@ -257,7 +257,7 @@ func document[T any](number func(*T, int64)) func(*sql.Rows) (T, error) {
 	}
 }
 
-func readOp(row *sql.Row) (plan.Op, error) {
+func readOp(row interface{ Scan(to ...any) error }) (plan.Op, error) {
 	var op plan.Op
 	var seq int64
 	var doc []byte

@@ -51,6 +51,8 @@ type Ledger struct {
 	schema int
 	local  func() time.Time
 	ahead  *atomic.Int64 // how far the ledger's clock is ahead of the local one
+	// patience is how long one write may take, from its begin to its commit; 0: as long as it does.
+	patience patience
 	// space is the PostgreSQL schema that the ledger is in.
 	space  string
 	lock   *lock
@@ -176,7 +178,7 @@ func (l *Ledger) connect(ctx context.Context, file string) error {
 
 // use reads on these connections.
 func (l *Ledger) use(read *sql.DB) {
-	l.read = &reader{dialect: l.dialect, statements: statements{db: read}}
+	l.read = &reader{dialect: l.dialect, patience: l.patience, statements: statements{db: read}}
 	l.kept = &statements{db: l.write}
 }
 

@@ -93,9 +93,20 @@ func deadlocked(err error) bool {
 const deadlockDetected = "40P01"
 
 // group runs jobs in a transaction: all apart, or until the first that fails. The
-// error is the transaction's.
+// error is the transaction's. A server that does not answer in time ends it, and its
+// session: what was written is not known to be kept then, and what was claimed is lost.
 func (l *Ledger) group(jobs []job, apart bool, wanted *[]string) ([]error, error) {
-	ctx := context.Background()
+	ctx, done := l.patience.bound(context.Background())
+	defer done()
+	errs, err := l.groupIn(ctx, jobs, apart, wanted)
+	if err != nil && ctx.Err() != nil {
+		l.me.lose()
+		err = fmt.Errorf("the server did not answer in %s: %w", time.Duration(l.patience), err)
+	}
+	return errs, err
+}
+
+func (l *Ledger) groupIn(ctx context.Context, jobs []job, apart bool, wanted *[]string) ([]error, error) {
 	errs := make([]error, len(jobs))
 	raw, err := l.write.BeginTx(ctx, nil)
 	if err != nil {
