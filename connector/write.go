@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -222,6 +223,9 @@ func (p *pass) follow(link plan.Link, op plan.Op, r result) plan.Promise {
 	done := op.State == plan.Done
 	switch op.Kind {
 	case plan.TicketCreate:
+		if done && op.Undo {
+			return plan.Unwanted(link, r.id, r.reply.At)
+		}
 		if rule := p.Planner.Rules.Ticket(op.Rule); done && rule != nil && r.ticket != nil {
 			return p.Planner.Linked(rule, link, op, *r.ticket)
 		}
@@ -238,9 +242,9 @@ func (p *pass) follow(link plan.Link, op plan.Op, r result) plan.Promise {
 	case plan.ElevationCreate:
 		rule := p.Planner.Rules.Elevation(op.Rule)
 		switch {
-		case rule == nil:
 		case done && op.Undo:
-			return p.Planner.Undone(rule, link, op, r.id, r.reply.At)
+			return p.Planner.Undone(cmp.Or(rule, plan.RuleGone(op.Rule)), link, op, r.id, r.reply.At)
+		case rule == nil:
 		case done:
 			return p.Planner.Opened(rule, link, op, r.id, r.reply.At)
 		default:

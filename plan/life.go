@@ -188,26 +188,3 @@ func GoOn(link Link, hold Hold) Link {
 	}
 	return link
 }
-
-// Dropped cancels an op on a person's word. What was begun may have been done: it is
-// not sent again, but watched, and undone if it appears.
-//
-//	op                       result
-//	not begun, parked        cancelled
-//	in doubt                 cancelled: a person has looked
-//	unknown                  watched until absence counts, then cancelled
-//	begun                    refused: it is being sent
-//	ended                    refused
-func Dropped(op Op, reason string, now time.Time) (Op, error) {
-	switch op.State {
-	case Promised, Parked, Doubt:
-		op.State, op.Ended, op.Frozen, op.Reason = Cancelled, now, true, "dropped: "+reason
-	case Unknown:
-		op.Undo, op.Asked, op.Reason = true, false, "dropped: "+reason+"; it may have been done, and is undone if it appears"
-	case Begun:
-		return op, fmt.Errorf("%s is being sent right now: try again when it has ended", op.Key)
-	case Done, Superseded, Cancelled:
-		return op, fmt.Errorf("%s is %s already: %s", op.Key, op.State, op.Reason)
-	}
-	return op, nil
-}

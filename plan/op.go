@@ -95,8 +95,8 @@ type Op struct {
 	Unmapped []string          `json:"-"`
 	// Result is the id that the other side gave.
 	Result string
-	// Undo says that a person dropped it after it was begun: it is not sent again,
-	// and undone if it appears.
+	// Undo says that a person dropped it after it was begun: it is not sent again, and
+	// not silent if it appears.
 	Undo bool `json:",omitempty"`
 	// Asked says that a person wants what was in doubt to be sent again: it is looked
 	// for once more, and then sent.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -46,6 +47,89 @@ func (l *Ledger) Recover(ctx context.Context, now time.Time) (int, error) {
 	return n, nil
 }
 
+// RecoverByHand does what Recover does for a command, which may run beside a worker: what
+// a living one has begun is left to it. On SQLite that is all, on PostgreSQL what is under
+// the links that it claims.
+func (l *Ledger) RecoverByHand(ctx context.Context, now time.Time) (int, error) {
+	if l.file == "" || l.lock != nil {
+		return l.Recover(ctx, now)
+	}
+	for _, err := range l.Ops(ctx, plan.OpQuery{States: []plan.State{plan.Begun}}) {
+		if err != nil {
+			return 0, err
+		}
+		alone, err := takeLock(l.file+".lock", l.holder) // for a moment: a worker that starts meanwhile could send
+		if _, working := errors.AsType[*Locked](err); working {
+			return 0, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		n, err := l.Recover(ctx, now)
+		return n, errors.Join(err, alone.free())
+	}
+	return 0, nil
+}
+
+// Revise changes a link and what was promised under it on a person's word, all of it or
+// nothing: decide is given how they stand, gives the ops as they are to stand and what
+// follows, and may be asked again. It gives the keys of the ops that were not there before.
+func (l *Ledger) Revise(ctx context.Context, link string, decide func(plan.Story) ([]plan.Op, plan.Promise, error)) (added []string, err error) {
+	for range revisions {
+		err = l.change(ctx, func(ctx context.Context, tx tx) error {
+			added, err = revise(ctx, tx, link, decide)
+			return err
+		})
+		if !errors.Is(err, plan.ErrStale) {
+			break
+		}
+	}
+	return added, err
+}
+
+// revisions is how often a person's word is tried beside workers that write the same link.
+const revisions = 10
+
+func revise(ctx context.Context, tx tx, link string, decide func(plan.Story) ([]plan.Op, plan.Promise, error)) ([]string, error) {
+	story, err := wholeStory(ctx, tx, link)
+	if err != nil {
+		return nil, err
+	}
+	was := map[string]plan.State{}
+	for _, op := range story.Ops {
+		was[op.Key] = op.State
+	}
+	ops, p, err := decide(story)
+	if err != nil {
+		return nil, err
+	}
+	for _, op := range ops {
+		if err := setOp(ctx, tx, op, op.Attempt, was[op.Key]); err != nil {
+			return nil, err
+		}
+	}
+	return promise(ctx, tx, p)
+}
+
+// wholeStory reads a link and all that was ever promised under it.
+func wholeStory(ctx context.Context, tx tx, id string) (story plan.Story, err error) {
+	var doc []byte
+	if err := tx.row(ctx, "SELECT version, doc FROM links WHERE id = ?", id).Scan(&story.Link.Version, &doc); err != nil {
+		return story, fmt.Errorf("read link %s: %w", id, err)
+	}
+	version := story.Link.Version
+	if err := json.Unmarshal(doc, &story.Link); err != nil {
+		return story, fmt.Errorf("read link %s: %w", id, err)
+	}
+	story.Link.Version = version
+	found, err := tx.QueryContext(ctx, tx.bind("SELECT seq, doc FROM ops WHERE link = ? ORDER BY seq"), id)
+	if err != nil {
+		return story, fmt.Errorf("read the ops of link %s: %w", id, err)
+	}
+	story.Ops, err = readRows(found, document(func(op *plan.Op, seq int64) { op.Seq = seq }))
+	return story, err
+}
+
 // Hold stops something until a person lets it go on.
 func (l *Ledger) Hold(ctx context.Context, h plan.Hold) error {
 	return l.change(ctx, func(ctx context.Context, tx tx) error { return putHold(ctx, tx, h) })
@@ -54,6 +138,18 @@ func (l *Ledger) Hold(ctx context.Context, h plan.Hold) error {
 // Release ends one hold of a rule or a link; others that it has stand.
 func (l *Ledger) Release(ctx context.Context, h plan.Hold) error {
 	return l.put(ctx, "DELETE FROM holds WHERE rule = ? AND what = ?", h.Rule, h.What)
+}
+
+// ReleaseRead ends one hold that a person has looked at: one that was held anew since,
+// for more, stands.
+func (l *Ledger) ReleaseRead(ctx context.Context, h plan.Hold) error {
+	return l.change(ctx, func(ctx context.Context, tx tx) error {
+		out, err := tx.exec(ctx, "DELETE FROM holds WHERE rule = ? AND what = ? AND doc = ?", h.Rule, h.What, encode(h))
+		if err != nil {
+			return err
+		}
+		return moved(out, "what is held of "+h.Rule)
+	})
 }
 
 // SetMeta writes a small fact.

@@ -231,10 +231,15 @@ func readPage[T any](ctx context.Context, db *reader, statement string, args []a
 	if err != nil {
 		return nil, err
 	}
+	defer found.done()
+	return readRows(found.Rows, scan)
+}
+
+func readRows[T any](found *sql.Rows, scan func(*sql.Rows) (T, error)) ([]T, error) {
 	defer found.Close() //nolint:errcheck // read to its end below
 	var out []T
 	for found.Next() {
-		item, err := scan(found.Rows)
+		item, err := scan(found)
 		if err != nil {
 			return nil, err
 		}

@@ -54,14 +54,16 @@ type Ledger struct {
 	// patience is how long one write may take, from its begin to its commit; 0: as long as it does.
 	patience patience
 	// space is the PostgreSQL schema that the ledger is in.
-	space  string
-	lock   *lock
-	claims *claims
-	me     *claimant
-	queue  chan job
-	quit   chan struct{}
-	gone   chan struct{}
-	beats  chan struct{}
+	space string
+	// file is the ledger's, on SQLite, holder who this process is.
+	file, holder string
+	lock         *lock
+	claims       *claims
+	me           *claimant
+	queue        chan job
+	quit         chan struct{}
+	gone         chan struct{}
+	beats        chan struct{}
 }
 
 //go:embed migrations/*/*.sql
@@ -83,6 +85,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	l := &Ledger{
 		dialect: sqlite(), claims: &claims{taken: map[string]*claim{}}, me: newClaimant(),
 		queue: make(chan job), quit: make(chan struct{}), gone: make(chan struct{}), local: cfg.Now, ahead: new(atomic.Int64),
+		file: file, holder: cfg.Holder,
 	}
 	if file != "" {
 		if err := l.prepare(file, cfg); err != nil {

@@ -347,18 +347,29 @@ func (l *Ledger) Begin(ctx context.Context, op plan.Op, now time.Time) (plan.Op,
 // Settle writes down how an op stands now, and what follows from it.
 func (l *Ledger) Settle(ctx context.Context, op plan.Op, p plan.Promise) (added []string, err error) {
 	err = l.change(ctx, func(ctx context.Context, tx tx) error {
-		if op.Probes > 0 && !op.Undo { // it was looked for meanwhile, and may have been dropped
-			if was, err := readOp(tx.row(ctx, "SELECT seq, doc FROM ops WHERE key = ?", op.Key)); err == nil && was.Undo {
-				return fmt.Errorf("%s was dropped meanwhile: %w", op.Key, plan.ErrStale)
-			}
-		}
-		if err := setOp(ctx, tx, op, op.Attempt, plan.Promised, plan.Begun, plan.Unknown, plan.Doubt, plan.Parked); err != nil {
+		if err := settleOp(ctx, tx, op); err != nil {
 			return err
 		}
 		added, err = promise(ctx, tx, p)
 		return err
 	})
 	return added, err
+}
+
+// settleOp writes an op over the one that was begun. One that is not begun any more was
+// taken for lost meanwhile, or looked for: a person may have dropped it since.
+func settleOp(ctx context.Context, tx tx, op plan.Op) error {
+	if op.Probes == 0 && !op.Undo {
+		if err := setOp(ctx, tx, op, op.Attempt, plan.Begun); !errors.Is(err, plan.ErrStale) {
+			return err
+		}
+	}
+	if !op.Undo {
+		if was, err := readOp(tx.row(ctx, "SELECT seq, doc FROM ops WHERE key = ?", op.Key)); err == nil && was.Undo {
+			return fmt.Errorf("%s was dropped meanwhile: %w", op.Key, plan.ErrStale)
+		}
+	}
+	return setOp(ctx, tx, op, op.Attempt, plan.Promised, plan.Begun, plan.Unknown, plan.Doubt, plan.Parked)
 }
 
 // number writes a truth as both engines keep it.

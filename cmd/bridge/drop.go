@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -17,29 +18,30 @@ func newDrop(a *app) *cobra.Command {
 		Use: "drop KEY|NUMBER … --reason WHY", Short: "Cancel writes that are owed", Args: cobra.MinimumNArgs(1),
 		Long: "Cancels writes that are parked, in doubt or not sent yet: those named by their key (as status shows it), or all\n" +
 			"of a record named by its number. They are never sent again by themselves. One that may have been done is not\n" +
-			"sent again, and watched: an elevation request that appears all the same is closed.",
+			"sent again, and watched: an elevation request that appears all the same is closed, a ticket is told as a twin.\n" +
+			"While one of a record is being sent, none of that record is dropped.",
 		Example: "  bridge drop INC0012340 --reason \"solved by phone\"",
 	}, func(ctx context.Context, ledger *store.Ledger, name, reason string) error {
 		ops, err := owedBy(ctx, ledger, name)
 		if err != nil {
 			return err
 		}
-		ended := map[string]bool{}
+		var keys []string // all that is owed
+		if ops[0].Key == name {
+			keys = []string{name}
+		}
+		var links []string
 		for _, op := range ops {
-			if ended[op.Link] {
-				continue // it was behind a ticket that was dropped
-			}
-			if err := a.drop(ctx, ledger, op, reason); err != nil {
-				return err
-			}
-			if op.Kind == plan.TicketCreate { // nothing waits for it any more
-				if err := a.endLinks(ctx, ledger, op.Link, "its ticket was dropped: "+reason); err != nil {
-					return err
-				}
-				ended[op.Link] = true
+			if !slices.Contains(links, op.Link) {
+				links = append(links, op.Link)
 			}
 		}
-		return nil
+		for _, link := range links {
+			err = errors.Join(err, a.revise(ctx, ledger, link, func(story plan.Story) ([]plan.Op, plan.Promise, error) {
+				return plan.DropByHand(story, keys, reason, a.now())
+			}))
+		}
+		return err
 	})
 }
 
@@ -55,6 +57,9 @@ func (a *app) onWord(cmd *cobra.Command, do func(ctx context.Context, ledger *st
 			return err
 		}
 		defer ledger.Close() //nolint:errcheck // each write was answered for itself
+		if _, err := ledger.RecoverByHand(cmd.Context(), a.now()); err != nil {
+			return fmt.Errorf("recover what a worker left behind: %w", err)
+		}
 		for _, name := range args {
 			if err := do(cmd.Context(), ledger, name, reason); err != nil {
 				return err
@@ -66,16 +71,36 @@ func (a *app) onWord(cmd *cobra.Command, do func(ctx context.Context, ledger *st
 	return cmd
 }
 
-// drop cancels one write, or has it watched.
-func (a *app) drop(ctx context.Context, ledger *store.Ledger, op plan.Op, reason string) error {
-	dropped, err := plan.Dropped(op, reason, a.now())
-	if err != nil {
-		return &failure{code: exitUnable, err: err}
+// revise changes a link and what is owed under it, all of it or nothing, and says so.
+func (a *app) revise(ctx context.Context, ledger *store.Ledger, id string, decide func(plan.Story) ([]plan.Op, plan.Promise, error)) error {
+	var ops []plan.Op
+	var promise plan.Promise
+	added, err := ledger.Revise(ctx, id, func(story plan.Story) (_ []plan.Op, _ plan.Promise, err error) {
+		ops, promise, err = decide(story)
+		return ops, promise, err
+	})
+	switch {
+	case errors.Is(err, plan.ErrBegun):
+		return &failure{code: exitUnable, err: fmt.Errorf("nothing was changed: %w", err)}
+	case err != nil:
+		return fmt.Errorf("change link %s: %w", id, err)
 	}
-	if _, err := ledger.Settle(ctx, dropped, plan.Promise{At: a.now()}); err != nil {
-		return fmt.Errorf("drop %s: %w", op.Key, err)
+	for _, op := range ops {
+		a.say("%s is %s: %s\n", op.Key, op.State, op.Reason)
 	}
-	a.say("%s is %s: %s\n", dropped.Key, dropped.State, dropped.Reason)
+	for _, link := range promise.Links {
+		for _, what := range []string{plan.HoldsNotes, plan.HoldsReopened} { // there is nothing left to let go on
+			if err := ledger.Release(ctx, plan.Hold{Rule: link.ID, What: what}); err != nil {
+				return fmt.Errorf("let go of what is held of %s: %w", link.Number, err)
+			}
+		}
+		a.say("%s is not linked to %s any more\n", link.Number, orElse(link.MMD, "a ticket"))
+		if len(promise.Ops) > len(added) {
+			a.say("%s: elevation request %s stays open, since its close was dropped by hand: close it with bridge mmd close-elevation %s\n", link.Number, link.MMD, link.MMD)
+		} else if len(added) > 0 {
+			a.say("%s: elevation request %s is closed by the next run\n", link.Number, link.MMD)
+		}
+	}
 	return nil
 }
 

@@ -18,8 +18,9 @@ import (
 func newEndLink(a *app) *cobra.Command {
 	return a.onWord(&cobra.Command{
 		Use: "end-link NUMBER|TICKET … --reason WHY", Short: "End the link of a record: nothing is passed on any more", Args: cobra.MinimumNArgs(1),
-		Long: "Ends the links of a record, named by its number, sys_id or ticket. What is owed and not sent is cancelled.\n" +
-			"Nothing that is read opens such a link again.",
+		Long: "Ends the links of a record, named by its number, sys_id or ticket. What is owed and not sent is cancelled; an\n" +
+			"elevation request that is open is closed by the next run. Nothing that is read opens such a link again. While a\n" +
+			"write of a link is being sent, that link is left as it is.",
 		Example: "  bridge end-link INC0012340 --reason \"goes on with another vendor\"",
 	}, func(ctx context.Context, ledger *store.Ledger, name, reason string) error {
 		links, err := linksNamed(ctx, ledger, name)
@@ -27,7 +28,7 @@ func newEndLink(a *app) *cobra.Command {
 			err = &failure{code: exitUnable, err: fmt.Errorf("no link of %s in the ledger", name)}
 		}
 		for _, link := range links {
-			err = errors.Join(err, a.endLink(ctx, ledger, link, "ended by hand: "+reason))
+			err = errors.Join(err, a.endLink(ctx, ledger, link.ID, "ended by hand: "+reason))
 		}
 		return err
 	})
@@ -37,8 +38,8 @@ func newEndLink(a *app) *cobra.Command {
 func newEndRule(a *app) *cobra.Command {
 	return a.onWord(&cobra.Command{
 		Use: "end-rule RULE --reason WHY", Short: "End all open links of a rule", Args: cobra.ExactArgs(1),
-		Long: "Ends every open link of a rule that is not in the rules file any more (or is to end). To hand its links to\n" +
-			"another rule instead, write was: [RULE] there.",
+		Long: "Ends every open link of a rule that is not in the rules file any more (or is to end), as bridge end-link does. To\n" +
+			"hand its links to another rule instead, write was: [RULE] there.",
 		Example: "  bridge end-rule incident --reason \"the contract ended\"",
 	}, func(ctx context.Context, ledger *store.Ledger, name, reason string) error {
 		var links []plan.Link
@@ -51,58 +52,29 @@ func newEndRule(a *app) *cobra.Command {
 		if len(links) == 0 {
 			return &failure{code: exitUnable, err: fmt.Errorf("rule %s has no open links", name)}
 		}
-		for _, link := range links {
-			if err := a.endLink(ctx, ledger, link, "its rule ended: "+reason); err != nil {
-				return err
+		var left []error
+		for i, link := range links {
+			err := a.endLink(ctx, ledger, link.ID, "its rule ended: "+reason)
+			if err == nil {
+				continue
+			}
+			left = append(left, fmt.Errorf("%s is still linked: %w", link.Number, err))
+			if !errors.Is(err, plan.ErrBegun) {
+				return errors.Join(append(left, fmt.Errorf("%d links of rule %s were not looked at", len(links)-i-1, name))...)
 			}
 		}
-		return nil
+		if len(left) > 0 {
+			a.say("%d of %d links of rule %s were ended: run it again for the others\n", len(links)-len(left), len(links), name)
+		}
+		return errors.Join(left...)
 	})
 }
 
-// endLink cancels what is owed under a link, and ends it. A write that may have
-// been done is watched further.
-func (a *app) endLink(ctx context.Context, ledger *store.Ledger, link plan.Link, why string) error {
-	for op, err := range ledger.Ops(ctx, plan.OpQuery{Links: []string{link.ID}, Owed: true}) {
-		if err != nil {
-			return err
-		}
-		if op.Undo {
-			continue // it is watched already
-		}
-		if err := a.drop(ctx, ledger, op, why); err != nil {
-			return err
-		}
-	}
-	for now, err := range ledger.Links(ctx, plan.LinkQuery{IDs: []string{link.ID}}) {
-		if err != nil {
-			return err
-		}
-		now.Ended, now.EndedBy, now.ByHand, now.Notice = orNow(now.Ended, a.now()), why, true, ""
-		if _, err := ledger.Promise(ctx, plan.Promise{Links: []plan.Link{now}, At: a.now()}); err != nil {
-			return fmt.Errorf("end the link of %s: %w", link.Number, err)
-		}
-	}
-	for _, what := range []string{plan.HoldsNotes, plan.HoldsReopened} { // there is nothing left to let go on
-		if err := ledger.Release(ctx, plan.Hold{Rule: link.ID, What: what}); err != nil {
-			return fmt.Errorf("let go of what is held of %s: %w", link.Number, err)
-		}
-	}
-	a.say("%s is not linked to %s any more\n", link.Number, orElse(link.MMD, "a ticket"))
-	return nil
-}
-
-// endLinks ends a link by its id.
-func (a *app) endLinks(ctx context.Context, ledger *store.Ledger, id, why string) error {
-	for link, err := range ledger.Links(ctx, plan.LinkQuery{IDs: []string{id}}) {
-		if err != nil {
-			return err
-		}
-		if err := a.endLink(ctx, ledger, link, why); err != nil {
-			return err
-		}
-	}
-	return nil
+// endLink cancels what is owed under a link, and ends it, or does nothing of that.
+func (a *app) endLink(ctx context.Context, ledger *store.Ledger, id, why string) error {
+	return a.revise(ctx, ledger, id, func(story plan.Story) ([]plan.Op, plan.Promise, error) {
+		return plan.EndByHand(story, why, a.now())
+	})
 }
 
 // newSkip keeps a record from ever becoming a ticket.
@@ -124,7 +96,7 @@ func newSkip(a *app) *cobra.Command {
 			if link.MMD != "" {
 				return &failure{code: exitUnable, err: fmt.Errorf("%s has ticket %s: bridge end-link ends that", link.Number, link.MMD)}
 			}
-			return a.endLink(ctx, ledger, link, "skipped by hand: "+reason)
+			return a.endLink(ctx, ledger, link.ID, "skipped by hand: "+reason)
 		}
 		link, err := a.stranger(ctx, name)
 		if err != nil {
@@ -170,13 +142,6 @@ func (a *app) stranger(ctx context.Context, number string) (plan.Link, error) {
 		}
 	}
 	return plan.Link{}, &failure{code: exitUnable, err: fmt.Errorf("no record %s in a table of the rules", number)}
-}
-
-func orNow(t, now time.Time) time.Time {
-	if t.IsZero() {
-		return now
-	}
-	return t
 }
 
 func orElse(s, otherwise string) string {

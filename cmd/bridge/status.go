@@ -99,15 +99,35 @@ func (a *app) standing(ctx context.Context, ledger *store.Ledger) (standing, err
 	if err := s.ended(ctx, ledger); err != nil {
 		return s, err
 	}
+	return s, s.owed(ctx, ledger, numbers)
+}
+
+// owed adds what the writes that are owed have to say. Those of ended links are few: what
+// a person dropped and that is watched.
+func (s *standing) owed(ctx context.Context, ledger *store.Ledger, numbers map[string]string) error {
+	var ops []plan.Op
+	ended := []string{}
 	for op, err := range ledger.Ops(ctx, plan.OpQuery{Owed: true}) {
 		if err != nil {
-			return s, err
+			return err
 		}
+		if _, open := numbers[op.Link]; !open {
+			ended = append(ended, op.Link)
+		}
+		ops = append(ops, op)
+	}
+	for link, err := range ledger.Links(ctx, plan.LinkQuery{IDs: ended}) {
+		if err != nil {
+			return err
+		}
+		numbers[link.ID] = link.Number
+	}
+	for _, op := range ops {
 		if n, ok := opNeed(op, numbers[op.Link], s.At); ok {
 			s.Needs = append(s.Needs, n)
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // measured adds what the ledger knows of itself.
@@ -156,7 +176,11 @@ func (s *standing) ended(ctx context.Context, ledger *store.Ledger) error {
 func linkNeeds(link plan.Link) []need {
 	var out []need
 	for _, twin := range link.Twins {
-		out = append(out, need{What: "twin", Number: link.Number, Reason: objectOf(link) + " " + twin + " carries its mark beside " + link.MMD})
+		beside := " carries its mark beside " + link.MMD
+		if link.MMD == "" {
+			beside = " was opened although it was dropped: nothing is passed on, close it with the vendor"
+		}
+		out = append(out, need{What: "twin", Number: link.Number, Reason: objectOf(link) + " " + twin + beside})
 	}
 	for _, mark := range link.Vanished {
 		out = append(out, need{What: "vanished", Number: link.Number, Reason: "the note " + mark + " was taken by the vendor and is not to be seen on " + link.MMD})
