@@ -2,9 +2,11 @@ package store_test
 
 import (
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -49,6 +51,26 @@ func TestHolds(t *testing.T) {
 		}
 		if diff := cmp.Diff([]plan.Hold{more}, holdsOf(t, l)); diff != "" {
 			t.Errorf("a promise that is refused holds nothing (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestAHoldThatIsHeldAnewStands has a second storm come while a person looks at the first.
+func TestAHoldThatIsHeldAnewStands(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, l *store.Ledger) {
+		promise(t, l, plan.Promise{Holds: []plan.Hold{{Rule: "incident", Reason: "101 creates", Since: noon.Add(123456789)}}})
+		looked := holdsOf(t, l)[0]
+		more := plan.Hold{Rule: "incident", Reason: "4,000 creates", Since: noon.Add(time.Minute)}
+		promise(t, l, plan.Promise{Holds: []plan.Hold{more}})
+		if err := l.ReleaseRead(t.Context(), looked); !errors.Is(err, plan.ErrStale) {
+			t.Errorf("4,000 creates go on that nobody has looked at: %v", err)
+		}
+		if diff := cmp.Diff([]plan.Hold{more}, holdsOf(t, l)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if err := l.ReleaseRead(t.Context(), holdsOf(t, l)[0]); err != nil || len(holdsOf(t, l)) != 0 {
+			t.Errorf("what was looked at is still held: %v", err)
 		}
 	})
 }

@@ -2,20 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
+	"bridge/mapping"
 	"bridge/plan"
 	"bridge/store"
 )
 
-// heldBy finds the holds of a rule, or of a record by its number.
-func heldBy(ctx context.Context, ledger *store.Ledger, name string) ([]plan.Hold, error) {
+// heldBy finds the holds of a rule, by any name that it had, or of a record by its number.
+func heldBy(ctx context.Context, ledger *store.Ledger, rules *mapping.Rules, name string) ([]plan.Hold, error) {
 	all, err := ledger.Holds(ctx)
 	if err != nil {
 		return nil, err
 	}
-	named := map[string]bool{name: true}
+	named := map[string]bool{}
 	links, err := linksNamed(ctx, ledger, name)
 	if err != nil {
 		return nil, err
@@ -23,7 +25,7 @@ func heldBy(ctx context.Context, ledger *store.Ledger, name string) ([]plan.Hold
 	for _, link := range links {
 		named[link.ID] = true
 	}
-	holds := slices.DeleteFunc(all, func(h plan.Hold) bool { return !named[h.Rule] })
+	holds := slices.DeleteFunc(all, func(h plan.Hold) bool { return !named[h.Rule] && rules.Current(h.Rule) != rules.Current(name) })
 	if len(holds) == 0 {
 		return nil, &failure{code: exitUnable, err: fmt.Errorf("%s is not held", name)}
 	}
@@ -42,7 +44,9 @@ func (a *app) goOn(ctx context.Context, ledger *store.Ledger, hold plan.Hold, wa
 			return err
 		}
 	}
-	if err := ledger.Release(ctx, hold); err != nil {
+	if err := ledger.ReleaseRead(ctx, hold); errors.Is(err, plan.ErrStale) {
+		return &failure{code: exitUnable, err: fmt.Errorf("more came to be held of %s meanwhile: look at it with bridge status, and try again", name)}
+	} else if err != nil {
 		return err
 	}
 	if hold.What == "" {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bridge/mapping"
 	"bridge/plan"
 	"bridge/store"
 )
@@ -114,13 +115,17 @@ func newResume(a *app) *cobra.Command {
 // resume ends all holds of a name, or none: creates that nobody has looked at hold the
 // rest back.
 func (a *app) resume(ctx context.Context, ledger *store.Ledger, name string, accept int) error {
-	holds, err := heldBy(ctx, ledger, name)
+	_, rules, err := a.load()
+	if err != nil {
+		return err
+	}
+	holds, err := heldBy(ctx, ledger, rules, name)
 	if err != nil {
 		return err
 	}
 	waiting := 0
-	if slices.ContainsFunc(holds, func(h plan.Hold) bool { return h.What == "" }) {
-		if waiting, err = accepted(ctx, ledger, name, accept); err != nil {
+	if slices.ContainsFunc(holds, func(h plan.Hold) bool { return h.What == "" }) { // counted after they were read: more is held anew
+		if waiting, err = accepted(ctx, ledger, rules, name, accept); err != nil {
 			return err
 		}
 	}
@@ -132,13 +137,14 @@ func (a *app) resume(ctx context.Context, ledger *store.Ledger, name string, acc
 	return nil
 }
 
-// accepted counts the creates of a rule that wait, and refuses more than were accepted.
-func accepted(ctx context.Context, ledger *store.Ledger, rule string, accept int) (waiting int, err error) {
-	for op, err := range ledger.Ops(ctx, plan.OpQuery{Rule: rule, Kinds: []plan.Kind{plan.TicketCreate}, States: []plan.State{plan.Promised}}) {
+// accepted counts the creates of a rule that wait, under any name that it had, and refuses
+// more than were accepted.
+func accepted(ctx context.Context, ledger *store.Ledger, rules *mapping.Rules, rule string, accept int) (waiting int, err error) {
+	for op, err := range ledger.Ops(ctx, plan.OpQuery{States: []plan.State{plan.Promised}}) {
 		if err != nil {
 			return 0, err
 		}
-		if op.Key != "" {
+		if op.Kind.Creates() && rules.Current(op.Rule) == rules.Current(rule) {
 			waiting++
 		}
 	}

@@ -212,6 +212,36 @@ func TestTheBrakeIsReleasedByHand(t *testing.T) {
 	}
 }
 
+// TestTheBrakeOfARenamedRule counts what waits under both of its names.
+func TestTheBrakeOfARenamedRule(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.env["BRIDGE_LIMITS_CREATES"] = "2"
+	for range 4 {
+		s.world.Incident(s.users, "Storm", nil)
+	}
+	s.must(3, "run", "--once")
+	rules, err := os.ReadFile("../../mappings.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.env["BRIDGE_MAPPINGS"] = filepath.Join(t.TempDir(), "mappings.yaml")
+	renamed := strings.Replace(string(rules), "- name: incident", "- name: trouble\n    was: [incident]", 1)
+	if err := os.WriteFile(s.env["BRIDGE_MAPPINGS"], []byte(renamed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.world.Incident(s.users, "One more", nil)
+	s.must(3, "run", "--once")
+	for _, name := range []string{"incident", "trouble"} {
+		s.says(1, "5 creates of rule "+name+" wait, 4 were accepted", "resume", name, "--accept", "4")
+	}
+	s.must(0, "resume", "trouble", "--accept", "5")
+	s.must(0, "run", "--once")
+	if n := len(s.world.MMD.Tickets()); n != 5 {
+		t.Errorf("%d tickets, want 5", n)
+	}
+}
+
 func TestALedgerOfAnotherPairIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
