@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -26,6 +27,30 @@ func (l *Ledger) Backup(ctx context.Context, file string) error {
 	}
 	return flush(file)
 }
+
+// noStaleLog refuses a copy that was restored over a ledger and lies beside the log that
+// the ledger's last process left: SQLite would play it into the copy. A copy says in its
+// header that it has no log yet.
+func noStaleLog(file string) error {
+	log := file + "-wal"
+	if left, err := os.Stat(log); err != nil || left.Size() == 0 {
+		return nil // there is none
+	}
+	f, err := os.Open(filepath.Clean(file))
+	if err != nil {
+		return nil // whoever opens it says so
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	header := make([]byte, 20)
+	if _, err := io.ReadFull(f, header); err == nil && header[18] == withoutLog {
+		return fmt.Errorf("the ledger %s is a copy that was restored, and %s is another one's: remove %s and %s-shm", file, log, log, file)
+	}
+	return nil
+}
+
+// withoutLog is the write version of a file that is written without a log (SQLite, file
+// format, 1.3).
+const withoutLog = 1
 
 // flush has what was written reach the disk.
 func flush(file string) error {

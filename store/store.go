@@ -136,6 +136,9 @@ func (l *Ledger) prepare(file string, cfg Config) error {
 	if name := networkFileSystem(folder); name != "" {
 		return fmt.Errorf("the ledger %s is on %s: SQLite's locks do not hold on a network file system", file, name)
 	}
+	if err := noStaleLog(file); err != nil {
+		return err
+	}
 	if !cfg.Worker {
 		if _, err := os.Stat(file); err != nil {
 			return fmt.Errorf("%s: %w", file, ErrMissing)

@@ -22,6 +22,7 @@ func TestTheLedgerOnPostgreSQLAndABackup(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "copy.db")
 	s.says(1, "there is no ledger yet", "backup", file)
 	s.must(0, "run", "--once")
+	s.says(0, "bridge.db-wal", "backup", "--help")
 	s.says(0, "was copied into", "backup", file)
 	s.says(1, "exists", "backup", file)
 
