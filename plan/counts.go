@@ -24,6 +24,10 @@ type Counts struct {
 	// Twins and Vanished count links that have any.
 	Twins    int `json:"twins"`
 	Vanished int `json:"vanished"`
+	// Noticed counts open links that status has a notice of, Unheard those whose record's
+	// comments are not passed on.
+	Noticed int `json:"noticed"`
+	Unheard int `json:"unheard"`
 	// LinksOpen and LinksEnded count links.
 	LinksOpen  int `json:"links_open"`
 	LinksEnded int `json:"links_ended"`

@@ -28,6 +28,11 @@ func (l *Ledger) ExplainOps(ctx context.Context, q plan.OpQuery) (string, error)
 	return l.explain(ctx, list.statement(list.where, page), list.where.args)
 }
 
+// ExplainSaid says how SQLite counts the links that have something to say.
+func (l *Ledger) ExplainSaid(ctx context.Context) (string, error) {
+	return l.explain(ctx, countSaid, nil)
+}
+
 func (l *Ledger) explain(ctx context.Context, statement string, args []any) (string, error) {
 	found, err := l.read.query(ctx, "EXPLAIN QUERY PLAN "+statement, args...)
 	if err != nil {

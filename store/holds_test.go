@@ -75,7 +75,7 @@ func TestAHoldThatIsHeldAnewStands(t *testing.T) {
 	})
 }
 
-func TestALedgerOfTheFirstSchemaKeepsItsHolds(t *testing.T) {
+func TestALedgerOfTheFirstSchemaKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
 	for name, at := range map[string]func(t *testing.T) (cfg store.Config, driver, address, stamp string){
 		"on SQLite": func(t *testing.T) (cfg store.Config, driver, address, stamp string) {
@@ -104,6 +104,9 @@ func TestALedgerOfTheFirstSchemaKeepsItsHolds(t *testing.T) {
 			for _, statement := range []string{
 				string(schema), stamp,
 				`INSERT INTO holds (rule, doc) VALUES ('incident', '{"rule":"incident","reason":"too many","since":"2026-11-23T12:00:00Z"}')`,
+				`INSERT INTO links VALUES ('ticket/r1', 'ticket', 'incident', 'incident', 'r1', 't1', 1, 0, 1, 0, 0, 1, '{"ID":"ticket/r1","Notice":"it is gone","Unheard":"no right"}')`,
+				`INSERT INTO links VALUES ('ticket/r2', 'ticket', 'incident', 'incident', 'r2', 't2', 1, 0, 1, 0, 0, 1, '{"ID":"ticket/r2","Notice":""}')`,
+				`INSERT INTO links VALUES ('ticket/r3', 'ticket', 'incident', 'incident', 'r3', 't3', 1, 9, 1, 0, 0, 1, '{"ID":"ticket/r3","Notice":"it is gone"}')`,
 				`INSERT INTO holds (rule, doc) VALUES ('ticket/r1', '{"rule":"ticket/r1","what":"notes","reason":"a flood","since":"2026-11-23T12:00:00Z"}')`,
 			} {
 				if _, err := db.ExecContext(t.Context(), statement); err != nil {
@@ -118,6 +121,9 @@ func TestALedgerOfTheFirstSchemaKeepsItsHolds(t *testing.T) {
 			want := []plan.Hold{{Rule: "incident", Reason: "too many", Since: noon}, notes}
 			if diff := cmp.Diff(want, holdsOf(t, l)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if c, err := l.Counts(t.Context(), noon); err != nil || c.Noticed != 1 || c.Unheard != 1 {
+				t.Errorf("what its links say is not counted: %+v, %v", c, err)
 			}
 			if err := l.Release(t.Context(), notes); err != nil {
 				t.Fatal(err)

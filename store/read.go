@@ -402,5 +402,12 @@ func (l *Ledger) Counts(ctx context.Context, now time.Time) (plan.Counts, error)
 	if err != nil {
 		return c, fmt.Errorf("count the links: %w", err)
 	}
+	if err := l.read.row(ctx, countSaid).Scan(&c.Noticed, &c.Unheard); err != nil {
+		return c, fmt.Errorf("count the links that have something to say: %w", err)
+	}
 	return c, nil
 }
+
+// countSaid reads an index that has those links and no others.
+const countSaid = `SELECT count(*) FILTER (WHERE noticed > 0), count(*) FILTER (WHERE unheard > 0)
+	FROM links WHERE ended = 0 AND (noticed > 0 OR unheard > 0)`

@@ -110,3 +110,38 @@ func TestNoQueryOfTheLoopReadsAWholeTable(t *testing.T) {
 		}
 	}
 }
+
+func TestLinksThatHaveSomethingToSayAreCounted(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, l *store.Ledger) {
+		counted := func(noticed, unheard int) {
+			t.Helper()
+			if c, err := l.Counts(t.Context(), noon); err != nil || c.Noticed != noticed || c.Unheard != unheard {
+				t.Errorf("%+v, %v: want %d noticed, %d unheard", c, err, noticed, unheard)
+			}
+		}
+		var links []plan.Link
+		for n := range 4 {
+			links = append(links, aLink(n))
+		}
+		links[0].Notice, links[1].Unheard = "it is gone", "no right"
+		links[2].Notice, links[2].Ended = "it is gone", noon
+		promise(t, l, plan.Promise{Links: links})
+		counted(1, 1)
+		for n := range links {
+			links[n].Version = 1
+		}
+		links[0].Unheard, links[3].Notice = "no right", "it is gone"
+		promise(t, l, plan.Promise{Links: links})
+		counted(2, 2)
+		for n := range links {
+			links[n].Version, links[n].Notice, links[n].Unheard = 2, "", ""
+		}
+		promise(t, l, plan.Promise{Links: links})
+		counted(0, 0)
+	})
+	l := open(t, store.Config{URL: "sqlite::memory:", Worker: true, Holder: "the test"})
+	if how, err := l.ExplainSaid(t.Context()); err != nil || !strings.Contains(how, "COVERING INDEX links_said") {
+		t.Errorf("they are counted so: %s, %v", how, err)
+	}
+}

@@ -230,12 +230,15 @@ func putHold(ctx context.Context, tx tx, h plan.Hold) error {
 func putLink(ctx context.Context, tx tx, link plan.Link) error {
 	was := link.Version
 	link.Version++
-	columns := []any{link.Rule, link.Table, link.MMD, micros(link.Linked), micros(link.Ended), micros(link.NotesDue), len(link.Twins), len(link.Vanished)}
+	columns := []any{
+		link.Rule, link.Table, link.MMD, micros(link.Linked), micros(link.Ended), micros(link.NotesDue), len(link.Twins), len(link.Vanished),
+		number(link.Notice != ""), number(link.Unheard != ""),
+	}
 	var out sql.Result
 	var err error
 	if was == 0 {
-		out, err = tx.exec(ctx, `INSERT INTO links (rule, of_table, mmd, linked, ended, notes_due, twins, vanished, version, doc, id, kind, record)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		out, err = tx.exec(ctx, `INSERT INTO links (rule, of_table, mmd, linked, ended, notes_due, twins, vanished, noticed, unheard, version, doc, id, kind, record)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
 			append(columns, link.Version, encode(link), link.ID, link.Kind, link.Record)...)
 	} else {
 		out, err = changeLink(ctx, tx, link, was, columns)
@@ -251,7 +254,7 @@ func putLink(ctx context.Context, tx tx, link plan.Link) error {
 func changeLink(ctx context.Context, tx tx, link plan.Link, was int64, columns []any) (sql.Result, error) {
 	doc := encode(link)
 	out, err := tx.exec(ctx, `UPDATE links SET version = ?, doc = ? WHERE id = ? AND version = ?
-		AND rule = ? AND of_table = ? AND mmd = ? AND linked = ? AND ended = ? AND notes_due = ? AND twins = ? AND vanished = ?`,
+		AND rule = ? AND of_table = ? AND mmd = ? AND linked = ? AND ended = ? AND notes_due = ? AND twins = ? AND vanished = ? AND noticed = ? AND unheard = ?`,
 		append([]any{link.Version, doc, link.ID, was}, columns...)...)
 	if err != nil {
 		return nil, err
@@ -259,8 +262,8 @@ func changeLink(ctx context.Context, tx tx, link plan.Link, was int64, columns [
 	if n, err := out.RowsAffected(); err != nil || n > 0 {
 		return out, err
 	}
-	return tx.exec(ctx, `UPDATE links SET rule = ?, of_table = ?, mmd = ?, linked = ?, ended = ?, notes_due = ?, twins = ?, vanished = ?, version = ?, doc = ?
-		WHERE id = ? AND version = ?`, append(columns, link.Version, doc, link.ID, was)...)
+	return tx.exec(ctx, `UPDATE links SET rule = ?, of_table = ?, mmd = ?, linked = ?, ended = ?, notes_due = ?, twins = ?, vanished = ?, noticed = ?, unheard = ?,
+		version = ?, doc = ? WHERE id = ? AND version = ?`, append(columns, link.Version, doc, link.ID, was)...)
 }
 
 // moved turns a write that met nothing into ErrStale.

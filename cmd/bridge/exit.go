@@ -37,7 +37,7 @@ func newExitCodes() *cobra.Command {
        refused, the ledger is locked, the thing that was named is not there
     2  wrong usage or config: nothing was read and nothing was sent
     3  something needs a person: parked, held, in doubt, a twin ticket, a
-       vanished note
+       vanished note, a notice, comments that are not passed on
     4  something waits or is unknown: the next run goes on with it
   130  interrupted by a second signal
 

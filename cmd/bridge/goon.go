@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"bridge/mapping"
 	"bridge/plan"
@@ -25,11 +26,33 @@ func heldBy(ctx context.Context, ledger *store.Ledger, rules *mapping.Rules, nam
 	for _, link := range links {
 		named[link.ID] = true
 	}
-	holds := slices.DeleteFunc(all, func(h plan.Hold) bool { return !named[h.Rule] && rules.Current(h.Rule) != rules.Current(name) })
-	if len(holds) == 0 {
-		return nil, &failure{code: exitUnable, err: fmt.Errorf("%s is not held", name)}
+	return slices.DeleteFunc(all, func(h plan.Hold) bool { return !named[h.Rule] && rules.Current(h.Rule) != rules.Current(name) }), nil
+}
+
+// seen takes what status says of a record as seen by a person.
+func (a *app) seen(ctx context.Context, ledger *store.Ledger, name string) error {
+	links, err := linksNamed(ctx, ledger, name)
+	if err != nil {
+		return err
 	}
-	return holds, nil
+	n := 0
+	for _, link := range links {
+		if link.Notice == "" && link.Unheard == "" {
+			continue
+		}
+		n++
+		if _, err := ledger.Revise(ctx, link.ID, func(story plan.Story) ([]plan.Op, plan.Promise, error) {
+			story.Link.Notice, story.Link.Unheard = "", ""
+			return nil, plan.Promise{Links: []plan.Link{story.Link}, At: a.now()}, nil
+		}); err != nil {
+			return err
+		}
+		a.say("%s: taken as seen: %s\n", link.Number, strings.TrimSpace(link.Notice+" "+link.Unheard))
+	}
+	if n == 0 {
+		return &failure{code: exitUnable, err: fmt.Errorf("%s is not held, and status says nothing of it", name)}
+	}
+	return nil
 }
 
 // goOn ends a hold.

@@ -97,7 +97,8 @@ func newResume(a *app) *cobra.Command {
 		Long: "A rule that promised more creates in one cycle than limits.creates is held until a person accepts them.\n" +
 			"N is how many: if more are waiting now than were looked at, nothing is let through.\n" +
 			"A rule whose writes are refused one after the other, a record whose notes ran away, and one that was opened\n" +
-			"again under reopen: hold go on without a number.",
+			"again under reopen: hold go on without a number. What status says of a record that is not held is taken as\n" +
+			"seen: it is said again if it is found again.",
 		Example: "  bridge plan\n  bridge resume incident --accept 4000\n  bridge resume INC0012340",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ledger, err := a.openForReading(cmd.Context())
@@ -122,6 +123,9 @@ func (a *app) resume(ctx context.Context, ledger *store.Ledger, name string, acc
 	holds, err := heldBy(ctx, ledger, rules, name)
 	if err != nil {
 		return err
+	}
+	if len(holds) == 0 {
+		return a.seen(ctx, ledger, name)
 	}
 	waiting := 0
 	if slices.ContainsFunc(holds, func(h plan.Hold) bool { return h.What == "" }) { // counted after they were read: more is held anew

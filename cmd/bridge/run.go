@@ -178,6 +178,8 @@ func summary(run string, r connector.Report, c plan.Counts, calls *calls, code i
 	field("twins", c.Twins)
 	field("vanished", c.Vanished)
 	field("lag", r.Lag.Round(time.Second))
+	field("noticed", c.Noticed)
+	field("unheard", c.Unheard)
 	field("calls", desk+vendor)
 	field("calls_itsm", desk)
 	field("calls_mmd", vendor)
@@ -188,14 +190,15 @@ func summary(run string, r connector.Report, c plan.Counts, calls *calls, code i
 // exitCode is how a run ended:
 //
 //	1  a side could not be read at all, or its credentials were refused
-//	3  else something is parked, held, in doubt, a twin or vanished
+//	3  else something is parked, held, in doubt, a twin or vanished, a link has a notice, or
+//	   comments are not passed on
 //	4  else something waits, is unknown or was not read
 //	0  else
 func exitCode(r connector.Report, c plan.Counts) int {
 	switch {
 	case len(r.Unreadable) > 0 || len(r.Refused) > 0:
 		return exitUnable
-	case c.Parked+c.Doubt+c.Held+c.Twins+c.Vanished > 0:
+	case c.Parked+c.Doubt+c.Held+c.Twins+c.Vanished+c.Noticed+c.Unheard > 0:
 		return exitParked
 	case c.Owed > 0 || len(r.Unread) > 0:
 		return exitWaiting
@@ -223,5 +226,7 @@ func concerns(r connector.Report, c plan.Counts) []string {
 	add(c.Doubt, "in doubt")
 	add(c.Twins, "with a twin ticket")
 	add(c.Vanished, "with a vanished note")
+	add(c.Noticed, "with a notice")
+	add(c.Unheard, "whose comments are not passed on")
 	return out
 }

@@ -186,10 +186,10 @@ func linkNeeds(link plan.Link) []need {
 		out = append(out, need{What: "vanished", Number: link.Number, Reason: "the note " + mark + " was taken by the vendor and is not to be seen on " + link.MMD})
 	}
 	if link.Notice != "" {
-		out = append(out, need{What: "notice", Number: link.Number, Reason: link.Notice})
+		out = append(out, need{What: "notice", Number: link.Number, Reason: link.Notice, Do: "bridge resume (or end-link) " + link.Number})
 	}
 	if link.Unheard != "" {
-		out = append(out, need{What: "unheard", Number: link.Number, Reason: link.Unheard})
+		out = append(out, need{What: "unheard", Number: link.Number, Reason: link.Unheard, Do: "bridge resume (or end-link) " + link.Number})
 	}
 	return out
 }

@@ -1,0 +1,7 @@
+-- What a link has to say of itself is counted after each run, without reading all links.
+
+ALTER TABLE links ADD COLUMN noticed BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE links ADD COLUMN unheard BIGINT NOT NULL DEFAULT 0;
+UPDATE links SET noticed = (coalesce(doc::json ->> 'Notice', '') != '')::int, unheard = (coalesce(doc::json ->> 'Unheard', '') != '')::int
+WHERE ended = 0;
+CREATE INDEX links_said ON links (noticed, unheard) WHERE ended = 0 AND (noticed > 0 OR unheard > 0);
