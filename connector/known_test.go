@@ -9,7 +9,6 @@ import (
 
 	"bridge/plan"
 	"bridge/simulator"
-	"bridge/simulator/itsm"
 	"bridge/simulator/mmd"
 )
 
