@@ -378,7 +378,7 @@ func (p *Poller) stories(ctx context.Context, q plan.LinkQuery) (map[string]*pla
 	for _, n := range notes {
 		byLink[n.Link].Notes = append(byLink[n.Link].Notes, n)
 	}
-	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{Links: links}) {
+	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{Links: links, Brief: true}) {
 		if err != nil {
 			return nil, err
 		}

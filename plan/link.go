@@ -152,4 +152,7 @@ type OpQuery struct {
 	Rule   string
 	// Owed selects ops that have not ended.
 	Owed bool
+	// Brief leaves out the rows that ended ops were decided on: most of what is read of a
+	// link that has existed for long, and nothing is decided on them again.
+	Brief bool
 }

@@ -104,11 +104,11 @@ func revise(ctx context.Context, tx tx, link string, decide func(plan.Story) ([]
 		return nil, err
 	}
 	for _, op := range ops {
-		if err := setOp(ctx, tx, op, op.Attempt, was[op.Key]); err != nil {
+		if err := setOp(ctx, tx, opDoc{op, encode(op)}, op.Attempt, was[op.Key]); err != nil {
 			return nil, err
 		}
 	}
-	return promise(ctx, tx, p)
+	return promise(ctx, tx, written(p))
 }
 
 // wholeStory reads a link and all that was ever promised under it.
@@ -205,6 +205,6 @@ func (l *Ledger) byHand(ctx context.Context, key string, states []plan.State, ch
 		}
 		was := op.State
 		change(&op)
-		return setOp(ctx, tx, op, op.Attempt, was)
+		return setOp(ctx, tx, opDoc{op, encode(op)}, op.Attempt, was)
 	})
 }

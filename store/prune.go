@@ -51,7 +51,7 @@ func (l *Ledger) empty(ctx context.Context, old []string, before time.Time) erro
 				return fmt.Errorf("read %s: %w", key, err)
 			}
 			op.Body, op.Basis.Record, op.Basis.Ticket, op.Basis.TicketOf = nil, nil, nil, nil
-			if err := setOp(ctx, tx, op, op.Attempt, op.State); err != nil {
+			if err := setOp(ctx, tx, opDoc{op, encode(op)}, op.Attempt, op.State); err != nil {
 				return err
 			}
 		}

@@ -156,7 +156,38 @@ func opsOf(q plan.OpQuery) list[plan.Op] {
 	if q.Owed || q.States != nil && !slices.ContainsFunc(q.States, plan.State.Ended) {
 		s.and("ended = 0")
 	}
-	return opList(s)
+	out := opList(s)
+	if q.Brief {
+		out.head, out.scan = "SELECT seq, ended, doc FROM ops", briefOp
+	}
+	return out
+}
+
+// briefOp reads an op, and of one that has ended not the rows that it was decided on.
+func briefOp(found *sql.Rows) (plan.Op, error) {
+	var seq, ended int64
+	var doc []byte
+	if err := found.Scan(&seq, &ended, &doc); err != nil {
+		return plan.Op{}, err
+	}
+	var op struct {
+		plan.Op
+		Basis struct { // instead of the op's own
+			Seen, Since time.Time
+			Rev         string
+			Approvals   []string
+		}
+	}
+	into := any(&op)
+	if ended == 0 {
+		into = &op.Op
+	}
+	err := json.Unmarshal(doc, into)
+	if ended != 0 {
+		op.Op.Basis = plan.Basis{Seen: op.Basis.Seen, Since: op.Basis.Since, Rev: op.Basis.Rev, Approvals: op.Basis.Approvals}
+	}
+	op.Seq = seq
+	return op.Op, err
 }
 
 func (l *Ledger) opsWhere(ctx context.Context, where query) iter.Seq2[plan.Op, error] {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"bridge/mapping"
 	"bridge/plan"
 	"bridge/store"
 )
@@ -144,4 +145,36 @@ func TestLinksThatHaveSomethingToSayAreCounted(t *testing.T) {
 	if how, err := l.ExplainSaid(t.Context()); err != nil || !strings.Contains(how, "COVERING INDEX links_said") {
 		t.Errorf("they are counted so: %s, %v", how, err)
 	}
+}
+
+// What ended is not decided on again: its rows are most of what an old link's ops hold.
+func TestABriefReadOfOpsLeavesOutTheRowsOfThoseThatEnded(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, l *store.Ledger) {
+		row := mapping.Row{"state": {Value: "2", Display: "In Progress"}}
+		basis := plan.Basis{
+			Seen: noon, Since: noon.Add(-time.Hour), Rev: "r", Approvals: []string{"a"},
+			Record: row, Ticket: row, Before: row, TicketOf: map[string]string{"parent": "T"},
+		}
+		waits, ended := aCreate(aLink(1)), aCreate(aLink(2))
+		waits.Basis, ended.Basis = basis, basis
+		ended.State, ended.Ended, ended.Body, ended.Reason = plan.Done, noon, []byte(`{"a":"b"}`), "why"
+		promise(t, l, plan.Promise{Links: []plan.Link{aLink(1), aLink(2)}, Ops: []plan.Op{waits, ended}})
+		waits.Seq, ended.Seq = 1, 2
+		for _, brief := range []bool{false, true} {
+			if brief {
+				ended.Basis = plan.Basis{Seen: noon, Since: noon.Add(-time.Hour), Rev: "r", Approvals: []string{"a"}}
+			}
+			var got []plan.Op
+			for op, err := range l.Ops(t.Context(), plan.OpQuery{Brief: brief}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, op)
+			}
+			if diff := cmp.Diff([]plan.Op{waits, ended}, got); diff != "" {
+				t.Errorf("brief: %t (-want +got):\n%s", brief, diff)
+			}
+		}
+	})
 }

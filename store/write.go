@@ -176,26 +176,65 @@ func (l *Ledger) change(ctx context.Context, do func(context.Context, tx) error)
 // Promise writes what was decided on an observation: all of it or nothing. It
 // gives the keys of the ops that were not there before.
 func (l *Ledger) Promise(ctx context.Context, p plan.Promise) (added []string, err error) {
+	docs := written(p)
 	err = l.change(ctx, func(ctx context.Context, tx tx) error {
-		added, err = promise(ctx, tx, p)
+		added, err = promise(ctx, tx, docs)
 		return err
 	})
 	return added, err
 }
 
-func promise(ctx context.Context, tx tx, p plan.Promise) ([]string, error) {
+// documents are a promise and what is written of it: that is made before the writer comes
+// to it, since all others wait for the writer.
+type documents struct {
+	plan.Promise
+	links []linkDoc
+	ops   []opDoc
+	notes []string
+}
+
+// opDoc is an op with its document.
+type opDoc struct {
+	plan.Op
+	doc string
+}
+
+// linkDoc is a link as it will be, with its document, and the version that it had.
+type linkDoc struct {
+	plan.Link
+	was int64
+	doc string
+}
+
+func written(p plan.Promise) documents {
+	d := documents{Promise: p}
+	for _, link := range p.Links {
+		was := link.Version
+		link.Version++
+		d.links = append(d.links, linkDoc{link, was, encode(link)})
+	}
+	for _, op := range p.Ops {
+		d.ops = append(d.ops, opDoc{op, encode(op)})
+	}
+	for _, n := range p.Notes {
+		d.notes = append(d.notes, encode(n))
+	}
+	return d
+}
+
+func promise(ctx context.Context, tx tx, p documents) ([]string, error) {
 	for _, hold := range p.Holds {
 		if err := putHold(ctx, tx, hold); err != nil {
 			return nil, err
 		}
 	}
-	for _, link := range p.Links {
+	for _, link := range p.links {
 		if err := putLink(ctx, tx, link); err != nil {
 			return nil, err
 		}
 	}
 	var added []string
-	for _, op := range p.Ops {
+	for _, op := range p.ops {
 		is, err := putOp(ctx, tx, op)
 		if err != nil {
 			return nil, err
@@ -204,9 +243,9 @@ func promise(ctx context.Context, tx tx, p plan.Promise) ([]string, error) {
 			added = append(added, op.Key)
 		}
 	}
-	for _, n := range p.Notes {
+	for i, n := range p.Notes {
 		if _, err := tx.exec(ctx, "INSERT INTO notes (link, side, id, doc) VALUES (?, ?, ?, ?) ON CONFLICT (link, side, id) DO UPDATE SET doc = excluded.doc",
-			n.Link, n.Side, n.ID, encode(n)); err != nil {
+			n.Link, n.Side, n.ID, p.notes[i]); err != nil {
 			return nil, fmt.Errorf("write note %s: %w", n.ID, err)
 		}
 	}
@@ -227,21 +266,19 @@ func putHold(ctx context.Context, tx tx, h plan.Hold) error {
 }
 
 // putLink writes a link if it is as it was when it was read.
-func putLink(ctx context.Context, tx tx, link plan.Link) error {
-	was := link.Version
-	link.Version++
+func putLink(ctx context.Context, tx tx, link linkDoc) error {
 	columns := []any{
 		link.Rule, link.Table, link.MMD, micros(link.Linked), micros(link.Ended), micros(link.NotesDue), len(link.Twins), len(link.Vanished),
 		number(link.Notice != ""), number(link.Unheard != ""),
 	}
 	var out sql.Result
 	var err error
-	if was == 0 {
+	if link.was == 0 {
 		out, err = tx.exec(ctx, `INSERT INTO links (rule, of_table, mmd, linked, ended, notes_due, twins, vanished, noticed, unheard, version, doc, id, kind, record)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-			append(columns, link.Version, encode(link), link.ID, link.Kind, link.Record)...)
+			append(columns, link.Version, link.doc, link.ID, link.Kind, link.Record)...)
 	} else {
-		out, err = changeLink(ctx, tx, link, was, columns)
+		out, err = changeLink(ctx, tx, link, columns)
 	}
 	if err != nil {
 		return fmt.Errorf("write link %s (%s): %w", link.ID, link.MMD, err)
@@ -251,11 +288,10 @@ func putLink(ctx context.Context, tx tx, link plan.Link) error {
 
 // changeLink writes a link over that version of it; its kind and its record are in its
 // id. Most changes meet no column that an index has: each of those would be written twice.
-func changeLink(ctx context.Context, tx tx, link plan.Link, was int64, columns []any) (sql.Result, error) {
-	doc := encode(link)
+func changeLink(ctx context.Context, tx tx, link linkDoc, columns []any) (sql.Result, error) {
 	out, err := tx.exec(ctx, `UPDATE links SET version = ?, doc = ? WHERE id = ? AND version = ?
 		AND rule = ? AND of_table = ? AND mmd = ? AND linked = ? AND ended = ? AND notes_due = ? AND twins = ? AND vanished = ? AND noticed = ? AND unheard = ?`,
-		append([]any{link.Version, doc, link.ID, was}, columns...)...)
+		append([]any{link.Version, link.doc, link.ID, link.was}, columns...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +299,7 @@ func changeLink(ctx context.Context, tx tx, link plan.Link, was int64, columns [
 		return out, err
 	}
 	return tx.exec(ctx, `UPDATE links SET rule = ?, of_table = ?, mmd = ?, linked = ?, ended = ?, notes_due = ?, twins = ?, vanished = ?, noticed = ?, unheard = ?,
-		version = ?, doc = ? WHERE id = ? AND version = ?`, append(columns, link.Version, doc, link.ID, was)...)
+		version = ?, doc = ? WHERE id = ? AND version = ?`, append(columns, link.Version, link.doc, link.ID, link.was)...)
 }
 
 // moved turns a write that met nothing into ErrStale.
@@ -281,10 +317,10 @@ func moved(out sql.Result, what string) error {
 // putOp promises an op. One that is known is decided anew only if it was never
 // sent, or definitely refused, and was decided on something else; what was sent
 // stays as it is.
-func putOp(ctx context.Context, tx tx, op plan.Op) (added bool, err error) {
+func putOp(ctx context.Context, tx tx, op opDoc) (added bool, err error) {
 	out, err := tx.exec(ctx, `INSERT INTO ops (key, link, rule, kind, state, mark, attempt, frozen, rev, due, ended, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (key) DO NOTHING`,
-		op.Key, op.Link, op.Rule, op.Kind, op.State, op.Mark, op.Attempt, number(op.Frozen), op.Basis.Rev, micros(op.Due), micros(op.Ended), encode(op))
+		op.Key, op.Link, op.Rule, op.Kind, op.State, op.Mark, op.Attempt, number(op.Frozen), op.Basis.Rev, micros(op.Due), micros(op.Ended), op.doc)
 	if err != nil {
 		return false, fmt.Errorf("promise %s: %w", op.Key, err)
 	}
@@ -299,13 +335,13 @@ func putOp(ctx context.Context, tx tx, op plan.Op) (added bool, err error) {
 		return false, nil
 	}
 	op.Seq, op.Attempt, op.Refused, op.Promised = was.Seq, was.Attempt, was.Refused, was.Promised
-	return false, setOp(ctx, tx, op, was.Attempt, was.State)
+	return false, setOp(ctx, tx, opDoc{op.Op, encode(op.Op)}, was.Attempt, was.State)
 }
 
 // setOp writes an op over the one with its key, if that is at an attempt and in one of
 // some states.
-func setOp(ctx context.Context, tx tx, op plan.Op, attempt int, states ...plan.State) error {
-	args := []any{op.Rule, op.State, op.Mark, op.Attempt, number(op.Frozen), op.Basis.Rev, micros(op.Due), micros(op.Ended), encode(op), op.Key, attempt}
+func setOp(ctx context.Context, tx tx, op opDoc, attempt int, states ...plan.State) error {
+	args := []any{op.Rule, op.State, op.Mark, op.Attempt, number(op.Frozen), op.Basis.Rev, micros(op.Due), micros(op.Ended), op.doc, op.Key, attempt}
 	for _, state := range states {
 		args = append(args, state)
 	}
@@ -334,26 +370,32 @@ func otherwise(ctx context.Context, tx tx, key string) error {
 func (l *Ledger) Begin(ctx context.Context, op plan.Op, now time.Time) (plan.Op, error) {
 	was := op.Attempt
 	op.State, op.Attempt, op.Begun, op.Frozen, op.Probes, op.Waits, op.Unsent = plan.Begun, was+1, now, true, 0, time.Time{}, false
+	begun := opDoc{op, encode(op)}
 	err := l.change(ctx, func(ctx context.Context, tx tx) error {
 		if err := tx.schema(ctx, l.schema); err != nil {
 			return err
 		}
-		var err error
-		if op.Begun, err = l.clock(ctx, tx, now); err != nil {
+		at, err := l.clock(ctx, tx, now)
+		if err != nil {
 			return err
 		}
-		return setOp(ctx, tx, op, was, plan.Promised)
+		if at != begun.Begun {
+			begun.Begun = at
+			begun.doc = encode(begun.Op)
+		}
+		return setOp(ctx, tx, begun, was, plan.Promised)
 	})
-	return op, err
+	return begun.Op, err
 }
 
 // Settle writes down how an op stands now, and what follows from it.
 func (l *Ledger) Settle(ctx context.Context, op plan.Op, p plan.Promise) (added []string, err error) {
+	settled, docs := opDoc{op, encode(op)}, written(p)
 	err = l.change(ctx, func(ctx context.Context, tx tx) error {
-		if err := settleOp(ctx, tx, op); err != nil {
+		if err := settleOp(ctx, tx, settled); err != nil {
 			return err
 		}
-		added, err = promise(ctx, tx, p)
+		added, err = promise(ctx, tx, docs)
 		return err
 	})
 	return added, err
@@ -361,7 +403,7 @@ func (l *Ledger) Settle(ctx context.Context, op plan.Op, p plan.Promise) (added 
 
 // settleOp writes an op over the one that was begun. One that is not begun any more was
 // taken for lost meanwhile, or looked for: a person may have dropped it since.
-func settleOp(ctx context.Context, tx tx, op plan.Op) error {
+func settleOp(ctx context.Context, tx tx, op opDoc) error {
 	if op.Probes == 0 && !op.Undo {
 		if err := setOp(ctx, tx, op, op.Attempt, plan.Begun); !errors.Is(err, plan.ErrStale) {
 			return err
