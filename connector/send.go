@@ -214,7 +214,10 @@ func (p *pass) link(ctx context.Context, id string) error {
 		return fmt.Errorf("claim link %s: %w", id, err)
 	}
 	defer release()
-	return p.inOrder(ctx, held, id)
+	if err := p.inOrder(ctx, held, id); !errors.Is(err, plan.ErrStale) {
+		return err
+	}
+	return nil // somebody else is at it: a person, or a poll
 }
 
 // inOrder sends what a claimed link has due.
@@ -250,9 +253,6 @@ func (p *pass) inOrder(ctx, held context.Context, id string) error {
 			err = p.probe(ctx, story, *op)
 		} else {
 			next, err = p.send(ctx, held, story, *op)
-		}
-		if errors.Is(err, plan.ErrStale) {
-			return nil // somebody else is at it
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", op.Key, err)
