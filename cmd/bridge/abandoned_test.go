@@ -177,6 +177,26 @@ func TestAnElevationWhoseLinkIsEndedIsClosed(t *testing.T) {
 	}
 }
 
+// TestWhoDropsACloseIsToldOfTheRights drops the close of an elevation, and ends its link.
+func TestWhoDropsACloseIsToldOfTheRights(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	task, item := s.world.Task(s.users, "")
+	number := s.world.ITSM.Row("sc_task", task)["number"]
+	s.world.ITSM.Decide("sc_req_item", item, s.users.Bea, "approved")
+	s.must(0, "run", "--once")
+	s.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "PATCH", Path: "elevationRequests", Kind: simulator.TooMany, Times: -1})
+	s.world.ITSM.Set("sc_task", task, map[string]string{"state": "3"})
+	s.must(4, "run", "--once")
+	s.says(0, "stays open", "drop", number, "--reason", "by mistake")
+	s.world.Faults.Clear()
+	out := s.must(0, "end-link", number, "--reason", "contract")
+	s.run("run", "--once")
+	if s.world.MMD.Elevations()[0].Open && !strings.Contains(out, "stays open") {
+		t.Errorf("nothing is said of the rights that are open: %s", out)
+	}
+}
+
 // TestADroppedTicketThatAppearsIsTold drops a ticket whose answer was lost.
 func TestADroppedTicketThatAppearsIsTold(t *testing.T) {
 	t.Parallel()

@@ -73,9 +73,11 @@ func (a *app) onWord(cmd *cobra.Command, do func(ctx context.Context, ledger *st
 
 // revise changes a link and what is owed under it, all of it or nothing, and says so.
 func (a *app) revise(ctx context.Context, ledger *store.Ledger, id string, decide func(plan.Story) ([]plan.Op, plan.Promise, error)) error {
+	var link plan.Link
 	var ops []plan.Op
 	var promise plan.Promise
 	added, err := ledger.Revise(ctx, id, func(story plan.Story) (_ []plan.Op, _ plan.Promise, err error) {
+		link = story.Link
 		ops, promise, err = decide(story)
 		return ops, promise, err
 	})
@@ -85,22 +87,33 @@ func (a *app) revise(ctx context.Context, ledger *store.Ledger, id string, decid
 	case err != nil:
 		return fmt.Errorf("change link %s: %w", id, err)
 	}
+	open := len(promise.Ops) > len(added)
 	for _, op := range ops {
 		a.say("%s is %s: %s\n", op.Key, op.State, op.Reason)
+		open = open || op.Kind == plan.ElevationClose
 	}
-	for _, link := range promise.Links {
-		for _, what := range []string{plan.HoldsNotes, plan.HoldsReopened} { // there is nothing left to let go on
-			if err := ledger.Release(ctx, plan.Hold{Rule: link.ID, What: what}); err != nil {
-				return fmt.Errorf("let go of what is held of %s: %w", link.Number, err)
-			}
-		}
-		a.say("%s is not linked to %s any more\n", link.Number, orElse(link.MMD, "a ticket"))
-		if len(promise.Ops) > len(added) {
-			a.say("%s: elevation request %s stays open, since its close was dropped by hand: close it with bridge mmd close-elevation %s\n", link.Number, link.MMD, link.MMD)
-		} else if len(added) > 0 {
-			a.say("%s: elevation request %s is closed by the next run\n", link.Number, link.MMD)
+	if len(promise.Links) > 0 {
+		if err := a.letGo(ctx, ledger, link); err != nil {
+			return err
 		}
 	}
+	switch {
+	case open:
+		a.say("%s: elevation request %s stays open, since its close was dropped by hand: bridge mmd close-elevation %s closes it\n", link.Number, link.MMD, link.MMD)
+	case len(added) > 0:
+		a.say("%s: elevation request %s is closed by the next run\n", link.Number, link.MMD)
+	}
+	return nil
+}
+
+// letGo ends what is held of a link that ended: there is nothing left to let go on.
+func (a *app) letGo(ctx context.Context, ledger *store.Ledger, link plan.Link) error {
+	for _, what := range []string{plan.HoldsNotes, plan.HoldsReopened} {
+		if err := ledger.Release(ctx, plan.Hold{Rule: link.ID, What: what}); err != nil {
+			return fmt.Errorf("let go of what is held of %s: %w", link.Number, err)
+		}
+	}
+	a.say("%s is not linked to %s any more\n", link.Number, orElse(link.MMD, "a ticket"))
 	return nil
 }
 
