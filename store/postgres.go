@@ -121,7 +121,9 @@ func (l *Ledger) ready(ctx context.Context, cfg Config) error {
 	var commit string
 	var standby bool
 	var server time.Time
-	if err := l.write.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, current_setting('synchronous_commit'), pg_is_in_recovery(),
+	asked, done := l.patience.bound(ctx) // the schema may take longer: another program may be at it
+	defer done()
+	if err := l.write.QueryRowContext(asked, `SELECT current_setting('server_version_num')::int, current_setting('synchronous_commit'), pg_is_in_recovery(),
 		coalesce(current_schema(), ''), clock_timestamp()`).Scan(&version, &commit, &standby, &l.space, &server); err != nil {
 		return err
 	}
@@ -136,7 +138,7 @@ func (l *Ledger) ready(ctx context.Context, cfg Config) error {
 	case standby:
 		return errors.New("the server is a standby, and cannot be written to")
 	}
-	if err := l.unpooled(ctx); err != nil {
+	if err := l.unpooled(asked); err != nil {
 		return err
 	}
 	return l.migratePostgres(ctx, cfg.Worker)

@@ -86,6 +86,13 @@ func TestAServerThatVanishesIsNoticed(t *testing.T) {
 			_, err := l.Meta(context.WithoutCancel(ctx), "a")
 			return err
 		},
+		"start": func() error {
+			another, err := store.Open(context.WithoutCancel(ctx), store.Config{URL: u.String(), Worker: true, Silence: 2 * time.Second})
+			if err == nil {
+				_ = another.Close()
+			}
+			return err
+		},
 	} {
 		asked := make(chan error, 1)
 		go func() { asked <- ask() }()
