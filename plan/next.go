@@ -10,7 +10,7 @@ import (
 const NoteBlocks = time.Hour
 
 // Next finds what a link has to do now, in the order in which its ops were
-// promised. Nothing overtakes within a link.
+// promised. Nothing overtakes within a link, but the close of an elevation.
 //
 //	op                       what is behind it
 //	promised, due            is sent first
@@ -22,10 +22,14 @@ const NoteBlocks = time.Hour
 //	parked note              its own direction waits for an hour, the other goes on
 //	parked update            goes on
 //	update, a newer behind   is superseded by the newer one
+//	close of an elevation    is sent before all of them: what a task is told may wait, open rights may not
 //
 // linked says that the link has its MMD id; without it only its create goes out.
 // The ops that ended on the way are returned to be written down.
 func Next(ops []Op, linked bool, now time.Time) (next *Op, superseded []Op) {
+	if op := dueClose(ops, linked, now); op != nil {
+		return op, nil
+	}
 	blocked := map[Side]bool{}
 	for i := range ops {
 		op := ops[i]
@@ -59,6 +63,17 @@ func Next(ops []Op, linked bool, now time.Time) (next *Op, superseded []Op) {
 		}
 	}
 	return nil, superseded
+}
+
+// dueClose finds the close of an elevation that is to be sent, or looked for.
+func dueClose(ops []Op, linked bool, now time.Time) *Op {
+	for i := range ops {
+		op := ops[i]
+		if op.Kind == ElevationClose && (op.State == Promised || op.State == Unknown) && !op.Due.After(now) && sendable(op, linked) {
+			return &op
+		}
+	}
+	return nil
 }
 
 // newerUpdate finds a later update of the same record that makes an unsent one pointless.

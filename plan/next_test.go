@@ -77,6 +77,21 @@ func TestNext(t *testing.T) {
 				{Key: "a", Kind: plan.RecordUpdate, State: plan.Unknown, Frozen: true, Due: later}, op("c", plan.RecordUpdate, plan.Promised, noon),
 			},
 		},
+		"a close waits for no note that waits": {
+			ops:  []plan.Op{op("a", plan.RecordNote, plan.Promised, later), op("b", plan.ElevationClose, plan.Promised, noon)},
+			want: "b",
+		},
+		"a close waits for no note in doubt": {
+			ops:  []plan.Op{op("a", plan.RecordNote, plan.Doubt, noon), op("b", plan.ElevationClose, plan.Unknown, noon)},
+			want: "b",
+		},
+		"a close that is not due waits": {
+			ops: []plan.Op{op("a", plan.RecordNote, plan.Doubt, noon), op("b", plan.ElevationClose, plan.Promised, later)},
+		},
+		"without a request there is none to close": {
+			ops:      []plan.Op{op("a", plan.ElevationCreate, plan.Unknown, later), op("b", plan.ElevationClose, plan.Promised, noon)},
+			unlinked: true,
+		},
 		"without a ticket there is none to write to": {
 			ops:      []plan.Op{op("a", plan.TicketNote, plan.Promised, noon)},
 			unlinked: true,
