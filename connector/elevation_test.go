@@ -3,8 +3,11 @@ package connector_test
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"bridge/plan"
 	"bridge/simulator"
+	"bridge/simulator/itsm"
 )
 
 // approved is a task whose request item Bea has approved, with her row.
@@ -13,6 +16,18 @@ func (r *rig) approved() (task, item, row string) {
 	row = r.world.ITSM.RequestApproval("sc_req_item", item, r.users.Bea)[0]
 	r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
 	return task, item, row
+}
+
+// drop cancels an op as a person does.
+func (r *rig) drop(op plan.Op) {
+	r.Helper()
+	dropped, err := plan.Dropped(op, "by mistake", time.Now())
+	if err == nil {
+		_, err = r.ledger.Settle(r.Context(), dropped, plan.Promise{At: time.Now()})
+	}
+	if err != nil {
+		r.Fatal(err)
+	}
 }
 
 // TestACloseWaitsForNoNote has the desk refuse, or lose, what its task is to be told first.
@@ -34,6 +49,256 @@ func TestACloseWaitsForNoNote(t *testing.T) {
 				r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3"})
 				r.cycles(2)
 				r.elevation(false)
+			})
+		})
+	}
+}
+
+func TestACloseThatWasDroppedIsNotTheLast(t *testing.T) {
+	for name, happens := range map[string]func(r *rig, task string){
+		"the task is closed": func(r *rig, task string) { r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3"}) },
+		"close_after":        func(*rig, string) { time.Sleep(9 * time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				task, item := r.world.Task(r.users, "")
+				r.world.ITSM.RequestApproval("sc_req_item", item, r.users.Bea)
+				r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+				r.cycles(4)
+				r.elevation(true)
+				r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "PATCH", Path: "elevationRequests", Kind: simulator.TooMany, Times: -1})
+				r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "requested"}) // by mistake
+				r.cycles(3)
+				op, err := plan.Dropped(r.opOf(plan.ElevationClose), "asked for by mistake", time.Now())
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "approved"})
+				if _, err := r.ledger.Settle(t.Context(), op, plan.Promise{At: time.Now()}); err != nil {
+					t.Fatal(err)
+				}
+				r.world.Faults.Clear()
+				r.cycles(4)
+				r.elevation(true)
+				happens(r, task)
+				r.cycles(20)
+				r.elevation(false)
+			})
+		})
+	}
+}
+
+func TestARowThatIsRejectedClosesTheElevation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		_, item := r.world.Task(r.users, "")
+		row := r.world.ITSM.RequestApproval("sc_req_item", item, r.users.Bea)[0]
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.cycles(4)
+		r.elevation(true)
+		r.world.ITSM.Set("sysapproval_approver", row, map[string]string{"state": "rejected"})
+		r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "approved"})
+		r.cycles(10)
+		r.elevation(false)
+	})
+}
+
+// TestACloseThatWasDroppedStaysDropped drops a close whose reason goes on.
+func TestACloseThatWasDroppedStaysDropped(t *testing.T) {
+	t.Parallel()
+	approval := func(r *rig, item, says string) {
+		r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": says})
+		r.cycles(3)
+	}
+	later := func(r *rig) {
+		time.Sleep(9 * time.Hour)
+		r.cycles(3)
+	}
+	cases := map[string]struct {
+		happens func(r *rig, task, item string)
+		open    bool
+	}{
+		"nothing":              {func(r *rig, _, _ string) { r.cycles(20) }, true},
+		"close_after":          {func(r *rig, _, _ string) { later(r) }, false},
+		"it is given":          {func(r *rig, _, item string) { approval(r, item, "approved") }, true},
+		"it is withdrawn anew": {func(r *rig, _, item string) { approval(r, item, "approved"); approval(r, item, "rejected") }, false},
+		"its task is closed": {func(r *rig, task, _ string) {
+			r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3"})
+			r.cycles(3)
+		}, false},
+		"its task is gone": {func(r *rig, task, _ string) {
+			r.world.Task(r.users, "")
+			r.world.ITSM.Delete("sc_task", task)
+			r.cycles(3)
+		}, false},
+		"close_after, and dropped": {func(r *rig, _, item string) {
+			r.closesRefused(true)
+			later(r)
+			r.drop(r.opOf(plan.ElevationClose))
+			r.closesRefused(false)
+			approval(r, item, "approved")
+		}, true},
+	}
+	for name, tt := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				task, item, _ := r.approved()
+				r.cycles(4)
+				r.closesRefused(true)
+				approval(r, item, "requested")
+				r.drop(r.opOf(plan.ElevationClose))
+				r.closesRefused(false)
+				r.cycles(3)
+				r.elevation(true)
+				tt.happens(r, task, item)
+				r.elevation(tt.open)
+			})
+		})
+	}
+}
+
+// closesRefused has the vendor refuse to close elevations, for now.
+func (r *rig) closesRefused(refused bool) {
+	r.world.Faults.Clear()
+	if refused {
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "PATCH", Path: "elevationRequests", Kind: simulator.TooMany, Times: -1})
+	}
+}
+
+// TestAnApprovalThatIsGivenAgainIsThatOfTheOpenElevation drops the close between.
+func TestAnApprovalThatIsGivenAgainIsThatOfTheOpenElevation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		_, item, _ := r.approved()
+		r.cycles(4)
+		r.closesRefused(true)
+		r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "requested"})
+		r.cycles(2)
+		r.drop(r.opOf(plan.ElevationClose))
+		r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "approved"})
+		r.cycles(2)
+		r.world.MMD.CloseElevation(r.world.MMD.Elevations()[0].ID)
+		r.cycles(6)
+		r.elevation(false)
+	})
+}
+
+// TestTheRowsOfAnOpenElevation has two people asked, Bea approve, and the rows change while
+// the field stays approved.
+func TestTheRowsOfAnOpenElevation(t *testing.T) {
+	t.Parallel()
+	type rows struct{ task, item, bea, cat string }
+	set := func(r *rig, row, state string) {
+		r.world.ITSM.Set("sysapproval_approver", row, map[string]string{"state": state})
+	}
+	cases := map[string]struct {
+		happens func(r *rig, of rows)
+		open    bool
+	}{
+		"nothing":                         {func(*rig, rows) {}, true},
+		"hers is rejected":                {func(r *rig, of rows) { set(r, of.bea, "rejected") }, false},
+		"hers is asked for again":         {func(r *rig, of rows) { set(r, of.bea, "requested") }, false},
+		"hers is cancelled":               {func(r *rig, of rows) { set(r, of.bea, "cancelled") }, false},
+		"hers is deleted":                 {func(r *rig, of rows) { r.world.ITSM.Delete("sysapproval_approver", of.bea) }, true},
+		"the other one is rejected":       {func(r *rig, of rows) { set(r, of.cat, "rejected") }, false},
+		"the other one is cancelled":      {func(r *rig, of rows) { set(r, of.cat, "cancelled") }, true},
+		"the other one is asked for":      {func(r *rig, of rows) { set(r, of.cat, "requested") }, true},
+		"the other one approves too":      {func(r *rig, of rows) { set(r, of.cat, "approved") }, true},
+		"the other one approves, not she": {func(r *rig, of rows) { set(r, of.cat, "approved"); set(r, of.bea, "cancelled") }, true},
+		"the other one approves, she not": {func(r *rig, of rows) { set(r, of.cat, "approved"); set(r, of.bea, "rejected") }, false},
+		"who may not approves, not she": {func(r *rig, of rows) {
+			r.world.ITSM.Decide("sc_req_item", of.item, r.users.Ada, "approved")
+			set(r, of.bea, "requested")
+		}, false},
+		"one of another object is rejected": {func(r *rig, of rows) {
+			set(r, r.world.ITSM.RequestApproval("sc_task", of.task, r.users.Bea)[0], "rejected")
+		}, true},
+		"the rows are hidden": {func(r *rig, _ rows) {
+			r.world.ITSM.Switch(func(s *itsm.Switches) { s.Hide = func(table, _ string) bool { return table == "sysapproval_approver" } })
+		}, true},
+		"their states are hidden": {func(r *rig, of rows) {
+			set(r, of.bea, "rejected")
+			r.world.ITSM.Switch(func(s *itsm.Switches) { s.HiddenFields = map[string]bool{"sysapproval_approver.state": true} })
+		}, true},
+	}
+	for name, tt := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				of := rows{}
+				of.task, of.item = r.world.Task(r.users, "")
+				asked := r.world.ITSM.RequestApproval("sc_req_item", of.item, r.users.Bea, r.world.ITSM.User("cat.wong", nil))
+				of.bea, of.cat = asked[0], asked[1]
+				r.world.ITSM.Decide("sc_req_item", of.item, r.users.Bea, "approved")
+				r.cycles(4)
+				r.elevation(true)
+				tt.happens(r, of)
+				r.world.ITSM.Set("sc_req_item", of.item, map[string]string{"approval": "approved"})
+				r.world.ITSM.Set("sc_task", of.task, map[string]string{"approval": "not requested"})
+				r.cycles(6)
+				r.elevation(tt.open)
+			})
+		})
+	}
+}
+
+// TestAnElevationWaitsForEveryoneWhoIsAsked has two people asked, and one or all needed.
+func TestAnElevationWaitsForEveryoneWhoIsAsked(t *testing.T) {
+	t.Parallel()
+	for name, everyone := range map[string]bool{"anyone": false, "everyone": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.world.ITSM.Switch(func(s *itsm.Switches) { s.EveryoneApproves = everyone })
+				_, item := r.world.Task(r.users, "")
+				cat := r.world.ITSM.User("cat.wong", nil)
+				r.world.ITSM.RequestApproval("sc_req_item", item, r.users.Bea, cat)
+				r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+				r.cycles(3)
+				if n := len(r.world.MMD.Elevations()); everyone == (n > 0) {
+					t.Fatalf("%d elevation requests when one has approved\n%s", n, r.story())
+				}
+				if everyone {
+					r.world.ITSM.Decide("sc_req_item", item, cat, "approved")
+					r.cycles(3)
+				}
+				r.elevation(true)
+			})
+		})
+	}
+}
+
+// TestARowThatIsTakenBackAndGivenAgain closes one elevation, and opens another when it was
+// given anew: not when somebody else's no is taken away.
+func TestARowThatIsTakenBackAndGivenAgain(t *testing.T) {
+	t.Parallel()
+	for name, own := range map[string]bool{"hers": true, "another one's": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				_, item := r.world.Task(r.users, "")
+				asked := r.world.ITSM.RequestApproval("sc_req_item", item, r.users.Bea, r.world.ITSM.User("cat.wong", nil))
+				r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+				r.cycles(4)
+				row, back := asked[1], "not_required"
+				if own {
+					row, back = asked[0], "approved"
+				}
+				for _, state := range []string{"rejected", back} {
+					r.world.ITSM.Set("sysapproval_approver", row, map[string]string{"state": state})
+					r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "approved"})
+					r.cycles(4)
+				}
+				if all := r.world.MMD.Elevations(); all[0].Open || own != (len(all) > 1) {
+					t.Errorf("elevation requests %+v\n%s", all, r.story())
+				}
 			})
 		})
 	}

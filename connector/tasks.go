@@ -212,7 +212,7 @@ func (p *Poller) elevations(ctx context.Context, report *Report) error {
 	}
 	open := map[string]*plan.Story{}
 	for _, story := range stories {
-		if story.Link.MMD != "" && !closing(story.Ops) {
+		if story.Link.MMD != "" && !story.Closing() {
 			open[story.Link.MMD] = story
 		}
 	}
@@ -257,11 +257,6 @@ func (p *Poller) closedByVendor(ctx context.Context, link plan.Link, e mmd.Eleva
 	said(closed.Ops, p.Now(), "a ledger that was set back may have said so already: it is looked for first")
 	_, err := p.promise(ctx, closed)
 	return err
-}
-
-// closing says that the bridge itself is closing an elevation.
-func closing(ops []plan.Op) bool {
-	return slices.ContainsFunc(ops, func(op plan.Op) bool { return op.Kind == plan.ElevationClose && !op.State.Ended() })
 }
 
 // task reads one task with its approvals.

@@ -42,12 +42,26 @@ type decided struct {
 	consent Consent
 	why     string
 	at      time.Time
-	// by are the rows that approve it.
-	by []string
+	// by are the rows that approve it, not those that say otherwise.
+	by, not []string
+	// rejected says that one of them rejects it.
+	rejected bool
 }
 
 // withdrawn says that it is not approved, or not any more.
 func (d decided) withdrawn() bool { return d.consent == NotAsked || d.consent == Forbidden }
+
+// takenBack says of an elevation that is open that its approval is seen not to stand any
+// more, although the field still says so. What cannot be read takes nothing back.
+//
+//	rows of the object                                             taken back
+//	one is rejected                                                yes
+//	none approves, one that the elevation was opened on is undone  yes
+//	none approves, those that it was opened on are not to be seen  no
+//	one that counts still approves, none is rejected               no
+func (d decided) takenBack(link Link) bool {
+	return d.rejected || len(d.by) == 0 && slices.ContainsFunc(strings.Fields(link.Base[consentOf].Value), func(id string) bool { return slices.Contains(d.not, id) })
+}
 
 // approvals decides whether a task is approved. The rule's approval fields are
 // looked at in order; an approval row alone is not an approval, and a field alone
@@ -94,9 +108,12 @@ func confirmed(rule *mapping.ElevationRule, row mapping.Row, path string, rows [
 			continue
 		}
 		found++
+		if r.State != "approved" && r.State != "" {
+			d.not = append(d.not, r.ID)
+		}
 		switch {
 		case r.State == "rejected":
-			return decided{consent: Unproven, why: path + " is approved, but one of its approval rows is rejected"}
+			d.rejected = true
 		case r.State != "approved" || r.At.IsZero():
 		case r.Approver == "" || barred(rule, row, r.Approver):
 			excluded++
@@ -108,6 +125,8 @@ func confirmed(rule *mapping.ElevationRule, row mapping.Row, path string, rows [
 		}
 	}
 	switch {
+	case d.rejected:
+		d.by, d.why = nil, path+" is approved, but one of its approval rows is rejected"
 	case found == 0:
 		d.why = path + " is approved, but no approval rows of it can be read"
 	case person == "" && excluded > 0:
@@ -145,6 +164,24 @@ const consentOf = "approval"
 // one. They count once: a row that is touched afterwards is no new approval.
 func consented(link *Link, by []string) {
 	link.Base[consentOf] = Baseline{Value: strings.Join(by, " ")}
+}
+
+// remember keeps on a link what approves its open elevation, and forgets what was taken
+// back since: given again, that is a new approval. One that is given while a close is
+// owed (closing) is for the next elevation.
+func (l Link) remember(d decided, closing bool) {
+	base, known := l.Base[consentOf]
+	switch {
+	case d.consent == Forbidden:
+		base.Value = ""
+	case d.takenBack(l):
+		base.Value = strings.Join(slices.DeleteFunc(strings.Fields(base.Value), func(id string) bool { return slices.Contains(d.not, id) }), " ")
+	case !known || base.Value == "" && !closing:
+		base.Value = strings.Join(d.by, " ")
+	}
+	if known || base.Value != "" {
+		l.Base[consentOf] = base
+	}
 }
 
 // anew says that a task whose link had an elevation is approved once more.

@@ -2,7 +2,10 @@ package plan
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"bridge/mapping"
@@ -151,11 +154,14 @@ func (p Planner) elevate(rule *mapping.ElevationRule, link Link, task Task, d de
 	return op
 }
 
-// LinkedTask decides whether an open elevation is to be closed.
+// LinkedTask decides whether an open elevation is to be closed. Each reason closes it
+// once: a close that a person drops stays dropped until another reason comes up, or the
+// same one comes up anew.
 //
 //	task             approval     age               result
 //	close.when holds any          any               close with what was done
 //	open             withdrawn    any               close
+//	open             taken back   any               close
 //	open             stands       over close_after  close
 //	open             stands       below             nothing
 func (p Planner) LinkedTask(rule *mapping.ElevationRule, story Story, task Task) Promise {
@@ -163,23 +169,15 @@ func (p Planner) LinkedTask(rule *mapping.ElevationRule, story Story, task Task)
 	if link.MMD == "" || !link.Ended.IsZero() {
 		return Promise{}
 	}
-	out := Promise{At: task.Seen}
+	link = link.clone()
 	if !link.Left.IsZero() { // it was not to be read, and is again
-		link = link.clone()
 		link.Left, link.Notice = time.Time{}, ""
-		out.Links = []Link{link}
 	}
 	d := approvals(rule, task.Row, task.Approvals, task.Now)
-	changed := keepConsent(link, d)
-	if d.consent == Forbidden {
-		changed = forgetConsent(link)
-	}
-	if len(changed) > 0 {
-		link, out.Links = changed[0], changed
-	}
-	if actions, why := p.closes(rule, link, task, d); why != "" {
-		out.Ops = []Op{p.closeElevation(rule, link, actions, why, task.Seen)}
-	}
+	reasons := p.closes(rule, link, task, d)
+	link.remember(d, story.Closing())
+	out := Promise{Ops: p.closeFor(rule, &link, reasons, task.Seen), At: task.Seen}
+	out.Links = changed(link, story.Link)
 	return out
 }
 
@@ -198,47 +196,87 @@ func (p Planner) GoneTask(rule *mapping.ElevationRule, story Story, sees bool, n
 	if link.MMD == "" || !link.Ended.IsZero() {
 		return Promise{}
 	}
+	link = link.clone()
 	out := Promise{At: now}
 	if link.Left.IsZero() {
-		link = link.clone()
 		link.Left, link.Notice = now, fmt.Sprintf("its task cannot be read: the elevation request is closed at once while other tasks can be read, and else after %s", goneAfter)
-		out.Links = []Link{link}
 	}
 	if sees || now.Sub(link.Left) >= goneAfter {
-		out.Ops = []Op{p.closeElevation(rule, link, "The task "+link.Number+" is gone", "the task cannot be read any more", now)}
+		out.Ops = p.closeFor(rule, &link, []reason{{"gone", "The task " + link.Number + " is gone", "the task cannot be read any more"}}, now)
 	}
+	out.Links = changed(link, story.Link)
 	return out
 }
 
-func (p Planner) closeElevation(rule *mapping.ElevationRule, link Link, actions, why string, now time.Time) Op {
-	return Op{
-		Key: key(ElevationClose, link.Record, strconv.Itoa(link.Generation)), Link: link.ID, Rule: rule.Name, Kind: ElevationClose, State: Promised,
-		Why: why, Promised: now, Due: now, Body: marshal(map[string]string{"actionsTaken": actions}), Basis: Basis{Seen: now},
-	}
+// Closing says that the bridge itself owes the close of an elevation, whatever is seen of it.
+func (s Story) Closing() bool {
+	return slices.ContainsFunc(s.Ops, func(op Op) bool { return op.Kind == ElevationClose && !op.State.Ended() })
 }
 
-func (p Planner) closes(rule *mapping.ElevationRule, link Link, task Task, d decided) (actions, why string) {
+// changed gives the link of an open elevation if something of it was learnt.
+func changed(link, was Link) []Link {
+	if link.Left.Equal(was.Left) && maps.Equal(link.Base, was.Base) {
+		return nil
+	}
+	return []Link{link}
+}
+
+// reason is one reason to close an elevation: its name, what is said to the vendor, and
+// why in words.
+type reason struct{ name, actions, why string }
+
+// closeOf is where a link keeps the reasons to close its elevation that hold, and how
+// often one came up.
+const closeOf = "close"
+
+// closeFor closes an elevation for the first new one of some reasons, and keeps all that
+// hold. One that did not hold before is another turn of the close: what a person dropped, or
+// what is parked, was for the others.
+func (p Planner) closeFor(rule *mapping.ElevationRule, link *Link, reasons []reason, now time.Time) []Op {
+	base := link.Base[closeOf]
+	before := strings.Fields(base.Value)
+	first := -1
+	var names []string
+	for i, r := range reasons {
+		if names = append(names, r.name); first < 0 && !slices.Contains(before, r.name) {
+			first = i
+			base.Turn++
+		}
+	}
+	base.Value = strings.Join(names, " ")
+	if base != link.Base[closeOf] {
+		link.Base[closeOf] = base
+	}
+	if len(reasons) == 0 {
+		return nil
+	}
+	r := reasons[max(first, 0)]
+	return []Op{{
+		Key: key(ElevationClose, link.Record, strconv.Itoa(link.Generation)), Link: link.ID, Rule: rule.Name, Kind: ElevationClose, State: Promised,
+		Why: r.why, Promised: now, Due: now, Body: marshal(map[string]string{"actionsTaken": r.actions}), Basis: Basis{Seen: now, Rev: strconv.Itoa(base.Turn)},
+	}}
+}
+
+// closes gives the reasons to close an elevation that a task and its approvals are.
+func (p Planner) closes(rule *mapping.ElevationRule, link Link, task Task, d decided) (out []reason) {
 	in := mapping.Input{Record: task.Row, TicketOf: task.TicketOf}
-	actions = rule.ActionsTaken(in)
-	if actions == "" {
-		actions = "Closed with the task " + link.Number
+	if ok, why := rule.Closes(in); ok {
+		out = append(out, reason{"closed", orElse(rule.ActionsTaken(in), "Closed with the task "+link.Number), orElse(why, "close.when holds")})
 	}
-	if ok, reason := rule.Closes(in); ok {
-		return actions, orElse(reason, "close.when holds")
-	}
-	if d.withdrawn() {
-		return "The approval was withdrawn", "the approval was withdrawn: " + d.why
+	if d.withdrawn() || d.takenBack(link) {
+		out = append(out, reason{"withdrawn", "The approval was withdrawn", "the approval was withdrawn: " + d.why})
 	}
 	if rule.CloseAfter > 0 && task.Seen.Sub(link.Linked) > rule.CloseAfter {
-		return fmt.Sprintf("Closed after %s", rule.CloseAfter), fmt.Sprintf("open for longer than close_after %s", rule.CloseAfter)
+		out = append(out, reason{"close_after", fmt.Sprintf("Closed after %s", rule.CloseAfter), fmt.Sprintf("open for longer than close_after %s", rule.CloseAfter)})
 	}
-	return "", ""
+	return out
 }
 
 // Opened says what follows from an elevation request that was opened: said on the task.
 func (p Planner) Opened(rule *mapping.ElevationRule, link Link, create Op, id string, now time.Time) Promise {
 	link = link.with(id, now)
 	link.Moved, link.Notice = now, ""
+	delete(link.Base, closeOf)
 	if len(create.Basis.Approvals) > 0 {
 		consented(&link, create.Basis.Approvals)
 	}
@@ -254,9 +292,8 @@ func (p Planner) Opened(rule *mapping.ElevationRule, link Link, create Op, id st
 // was opened all the same: it is closed.
 func (p Planner) Undone(rule *mapping.ElevationRule, link Link, create Op, id string, now time.Time) Promise {
 	out := p.Opened(rule, link, create, id, now)
-	op := p.closeElevation(rule, link, "Not wanted any more", "it was dropped by hand and opened all the same", now)
-	op.Fact = now
-	out.Ops = append(out.Ops, op)
+	closed := p.closeFor(rule, &out.Links[0], []reason{{"dropped", "Not wanted any more", "it was dropped by hand and opened all the same"}}, now)
+	out.Ops = append(out.Ops, since(closed, now)...)
 	return out
 }
 
