@@ -11,6 +11,7 @@ import (
 	"bridge/connector"
 	"bridge/plan"
 	"bridge/simulator"
+	"bridge/simulator/mmd"
 )
 
 // lameLedger is a ledger that takes one promise with creates, and then nothing.
@@ -26,7 +27,7 @@ func (l *lameLedger) Promise(ctx context.Context, p plan.Promise) ([]string, err
 		return nil, errLame
 	}
 	for _, op := range p.Ops {
-		l.creates = l.creates || op.Kind == plan.TicketCreate
+		l.creates = l.creates || op.Kind.Creates()
 	}
 	return l.Ledger.Promise(ctx, p)
 }
@@ -75,8 +76,70 @@ func TestTheBrakeHoldsHoweverTheReadingEnds(t *testing.T) {
 	}
 }
 
-func thirdPage(r *rig) {
-	r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Path: "table/incident", Nth: 3, Times: 1, Kind: simulator.Malformed})
+func TestTheBrakeHoldsElevationsToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.creates = 2
+		r.start()
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit = 100 })
+		for range 5 {
+			_, item := r.world.Task(r.users, "")
+			r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		}
+		r.cycles(4)
+		if n := len(r.world.MMD.Elevations()); n > 2 || r.counts().Held == 0 {
+			t.Errorf("%d elevation requests under a limit of 2, %+v", n, r.counts())
+		}
+	})
+}
+
+// TestTheBrakeHoldsElevationsHoweverTheReadingEnds cuts off a reading of 250 tasks.
+func TestTheBrakeHoldsElevationsHoweverTheReadingEnds(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		limit int
+		end   func(r *rig)
+	}{
+		"the third page fails":                      {230, func(r *rig) { r.pageFails("table/sc_task") }},
+		"the process ends there":                    {230, (*rig).lameOnce},
+		"a limit that is not met lets them through": {250, (*rig).lameOnce},
+	}
+	for name, tt := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.creates, r.page = tt.limit, 100
+				r.start()
+				r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit = 1000 })
+				for range 250 {
+					_, item := r.world.Task(r.users, "")
+					r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+				}
+				tt.end(r)
+				r.cycles(4)
+				c, n := r.counts(), len(r.world.MMD.Elevations())
+				if tt.limit < 250 && (n > tt.limit || c.Held != 1 || c.Owed < 250-n) || tt.limit >= 250 && (n != 250 || c.Held != 0) {
+					t.Errorf("%d elevation requests under a limit of %d, %+v", n, tt.limit, c)
+				}
+				for range 10 { // what came before counts no more
+					_, item := r.world.Task(r.users, "")
+					r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+				}
+				if r.cycles(2); tt.limit >= 250 && len(r.world.MMD.Elevations()) != 260 {
+					t.Errorf("%d elevation requests, %+v", len(r.world.MMD.Elevations()), r.counts())
+				}
+			})
+		})
+	}
+}
+
+func thirdPage(r *rig) { r.pageFails("table/incident") }
+
+// pageFails breaks the third page of a table, once.
+func (r *rig) pageFails(path string) {
+	r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Path: path, Nth: 3, Times: 1, Kind: simulator.Malformed})
 }
 
 // lameOnce ends a process behind its first promise of creates, and starts another one.

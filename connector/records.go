@@ -53,7 +53,7 @@ func (p *Poller) brake(r *reading, promise *plan.Promise, stories map[string]*pl
 	}
 	counts, news := maps.Clone(r.cursor.Creates), map[string]bool{}
 	for _, op := range promise.Ops {
-		if op.Kind != plan.TicketCreate || op.State != plan.Promised || known[op.Key] {
+		if !op.Kind.Creates() || op.State != plan.Promised || known[op.Key] {
 			continue
 		}
 		if counts == nil {
@@ -69,16 +69,24 @@ func (p *Poller) brake(r *reading, promise *plan.Promise, stories map[string]*pl
 	cursor := r.cursor
 	promise.Cursor = &cursor
 	for _, name := range slices.Sorted(maps.Keys(news)) {
-		limit, n := p.Creates, counts[name]
-		if rule := p.Planner.Rules.Ticket(name); rule != nil && rule.Creates >= 0 {
-			limit = rule.Creates
-		}
+		limit, n := p.mayCreate(name), counts[name]
 		if limit == 0 || n <= limit {
 			continue
 		}
 		promise.Holds = append(promise.Holds, plan.Hold{Rule: name, Since: p.Now(), Reason: fmt.Sprintf(
 			"%d creates in one cycle, the limit is %d: look at them with bridge plan, then bridge resume %s --accept %d", n, limit, name, n)})
 	}
+}
+
+// mayCreate is how many creates a rule may promise in one reading; 0: any.
+func (p *Poller) mayCreate(name string) int {
+	if rule := p.Planner.Rules.Ticket(name); rule != nil && rule.Creates >= 0 {
+		return rule.Creates
+	}
+	if rule := p.Planner.Rules.Elevation(name); rule != nil && rule.Creates >= 0 {
+		return rule.Creates
+	}
+	return p.Creates
 }
 
 // moved reads the linked records that changed, also those that left their rule's

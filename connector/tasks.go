@@ -18,6 +18,10 @@ import (
 // item does not move the task.
 func (p *Poller) tasks(ctx context.Context, rule *mapping.ElevationRule, report *Report) error {
 	ask := itsm.Ask{Table: rule.Table, Query: rule.Query.String(), Fields: p.taskFields(rule), Display: rule.Display}
+	r, err := p.beginTasks(ctx, rule)
+	if err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	for records, err := range batches(p.Desk.Changes(ctx, ask, time.Time{}), batch) {
 		if err != nil {
@@ -26,9 +30,12 @@ func (p *Poller) tasks(ctx context.Context, rule *mapping.ElevationRule, report 
 		for _, rec := range records {
 			seen[rec.Value("sys_id")] = true
 		}
-		if err := p.observeTasks(ctx, rule, records, report); err != nil {
+		if err := p.observeTasks(ctx, rule, records, &r, report); err != nil {
 			return err
 		}
+	}
+	if err := p.endTasks(ctx, r); err != nil {
+		return err
 	}
 	left := unlisted{sees: len(seen) > 0}
 	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.ElevationLink, Table: rule.Table, Open: true, Brief: true}) {
@@ -40,6 +47,24 @@ func (p *Poller) tasks(ctx context.Context, rule *mapping.ElevationRule, report 
 		}
 	}
 	return p.openTasks(ctx, rule, ask, left, report)
+}
+
+// beginTasks begins a reading of a rule's tasks. Its cursor keeps how many creates one that
+// was cut off has promised, and nothing else: tasks are read whole.
+func (p *Poller) beginTasks(ctx context.Context, rule *mapping.ElevationRule) (reading, error) {
+	feed := "tasks/" + rule.Name
+	cursor, err := p.Ledger.Cursor(ctx, feed)
+	return reading{cursor: plan.Cursor{Feed: feed, Creates: cursor.Creates}, began: p.Now()}, err
+}
+
+// endTasks lets the next reading count anew.
+func (p *Poller) endTasks(ctx context.Context, r reading) error {
+	if len(r.cursor.Creates) == 0 {
+		return nil
+	}
+	r.cursor.Creates = nil
+	_, err := p.Ledger.Promise(ctx, plan.Promise{Cursor: &r.cursor, At: r.began})
+	return err
 }
 
 // unlisted are the tasks of open elevations that the query finds no more, and whether
@@ -76,7 +101,7 @@ func (p *Poller) openTasks(ctx context.Context, rule *mapping.ElevationRule, ask
 		for _, rec := range records {
 			found[rec.Value("sys_id")] = true
 		}
-		if err := p.observeTasks(ctx, rule, records, report); err != nil {
+		if err := p.observeTasks(ctx, rule, records, nil, report); err != nil {
 			return err
 		}
 	}
@@ -84,7 +109,7 @@ func (p *Poller) openTasks(ctx context.Context, rule *mapping.ElevationRule, ask
 	if err != nil {
 		return err
 	}
-	if err := p.observeTasks(ctx, rule, more, report); err != nil || len(gone) == 0 {
+	if err := p.observeTasks(ctx, rule, more, nil, report); err != nil || len(gone) == 0 {
 		return err
 	}
 	return p.goneTasks(ctx, rule, gone, left.sees || len(found)+len(more) > 0)
@@ -126,8 +151,9 @@ func (p *Poller) goneTasks(ctx context.Context, rule *mapping.ElevationRule, gon
 	return err
 }
 
-// observeTasks plans one batch of tasks.
-func (p *Poller) observeTasks(ctx context.Context, rule *mapping.ElevationRule, records []itsm.Record, report *Report) error {
+// observeTasks plans one batch of tasks. r is the reading that they are of, if it is one
+// that may bring creates.
+func (p *Poller) observeTasks(ctx context.Context, rule *mapping.ElevationRule, records []itsm.Record, r *reading, report *Report) error {
 	if len(records) == 0 {
 		return nil
 	}
@@ -159,11 +185,17 @@ func (p *Poller) observeTasks(ctx context.Context, rule *mapping.ElevationRule, 
 		}
 		promise.Add(decided)
 	}
+	if r != nil {
+		p.brake(r, &promise, stories)
+	}
 	if promise.Empty() {
 		return nil
 	}
 	added, err := p.promise(ctx, promise)
 	report.unmapped(promise.Ops, added)
+	if err == nil {
+		report.held(promise.Holds)
+	}
 	return err
 }
 

@@ -242,6 +242,28 @@ func TestTheBrakeOfARenamedRule(t *testing.T) {
 	}
 }
 
+func TestTheBrakeOfElevationsIsReleasedByHand(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.env["BRIDGE_LIMITS_CREATES"] = "1"
+	for _, device := range []string{"MMD-1", "MMD-2"} {
+		task, item := s.world.Task(s.users, "")
+		s.world.ITSM.Set("sc_task", task, map[string]string{"cmdb_ci": s.world.ITSM.Device(device)})
+		s.world.MMD.AssignDevice(device, "Ada Byron", "ada@acme.example")
+		s.world.ITSM.Decide("sc_req_item", item, s.users.Bea, "approved")
+	}
+	s.must(3, "run", "--once")
+	s.must(1, "resume", "elevation", "--accept", "1")
+	if n := len(s.world.MMD.Elevations()); n != 0 {
+		t.Errorf("%d elevation requests of a rule that is held", n)
+	}
+	s.must(0, "resume", "elevation", "--accept", "2")
+	s.must(0, "run", "--once")
+	if n := len(s.world.MMD.Elevations()); n != 2 {
+		t.Errorf("%d elevation requests, want 2", n)
+	}
+}
+
 func TestALedgerOfAnotherPairIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
