@@ -168,22 +168,7 @@ func (p *Poller) observeTasks(ctx context.Context, rule *mapping.ElevationRule, 
 	}
 	promise := plan.Promise{At: p.Now()}
 	for _, task := range tasks {
-		story := stories[task.ID()]
-		if story != nil && story.Link.MMD != "" && story.Link.Ended.IsZero() {
-			if p.Planner.Rules.Elevation(story.Link.Rule) == rule {
-				promise.Add(p.Planner.LinkedTask(rule, *story, task))
-			}
-			continue
-		}
-		if taker, why := p.Planner.MatchElevation(rule.Table, task.Row); taker != rule {
-			report.skip(why)
-			continue
-		}
-		decided, why := p.Planner.NewTask(rule, task, story)
-		if decided.Empty() {
-			report.skip(rule.Name + ": " + why)
-		}
-		promise.Add(decided)
+		promise.Add(p.decideTask(rule, task, stories[task.ID()], report))
 	}
 	if r != nil {
 		p.brake(r, &promise, stories)
@@ -197,6 +182,26 @@ func (p *Poller) observeTasks(ctx context.Context, rule *mapping.ElevationRule, 
 		report.held(promise.Holds)
 	}
 	return err
+}
+
+// decideTask plans one task: one with an open elevation for its own rule, another one for
+// the first that takes it.
+func (p *Poller) decideTask(rule *mapping.ElevationRule, task plan.Task, story *plan.Story, report *Report) plan.Promise {
+	if story != nil && story.Link.MMD != "" && story.Link.Ended.IsZero() {
+		if p.Planner.Rules.Elevation(story.Link.Rule) == rule {
+			return p.Planner.LinkedTask(rule, *story, task)
+		}
+		return plan.Promise{}
+	}
+	if taker, why := p.Planner.MatchElevation(rule.Table, task.Row); taker != rule {
+		report.skip(why)
+		return plan.Promise{}
+	}
+	decided, why := p.Planner.NewTask(rule, task, story)
+	if decided.Empty() {
+		report.skip(rule.Name + ": " + why)
+	}
+	return decided
 }
 
 // withApprovals adds the approval rows of every object that an approval field

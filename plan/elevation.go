@@ -56,10 +56,14 @@ func (p Planner) MatchElevation(table string, row mapping.Row) (*mapping.Elevati
 //	unproven   any              parked, and said on the task: fail closed
 //	other      any              nothing
 //	approved   so long ago that its elevation may be forgotten: nothing
+//	any        a person dropped it or ended its link: nothing, until a new approval after a drop
 func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (Promise, string) {
 	d := approvals(rule, task.Row, task.Approvals, task.Now)
 	for _, op := range waitingCreates(story) {
 		d = d.asPromised(rule, op, task.Now)
+	}
+	if kept, why := keepDropped(story, d, task); why != "" {
+		return Promise{Links: kept, At: task.Seen}, why
 	}
 	if d.withdrawn() {
 		out := Promise{At: task.Seen}
@@ -78,6 +82,9 @@ func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (
 		return Promise{}, "waits for the ticket of its parent"
 	}
 	link := p.newLink(ElevationLink, rule.Name, task.Record, story)
+	if droppedCreate(story) != nil {
+		link.Generation++
+	}
 	op := p.elevate(rule, link, task, d)
 	for _, missed := range missConsent(link, d) {
 		link = missed
@@ -92,6 +99,59 @@ func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (
 	}
 	return out, d.why
 }
+
+// droppedCreate is the elevation request that a person dropped before a link had one.
+func droppedCreate(story *Story) *Op {
+	if story == nil || story.Link.MMD != "" {
+		return nil
+	}
+	for _, op := range story.Ops {
+		if op.State == Cancelled && op.Key == key(ElevationCreate, story.Link.Record, strconv.Itoa(story.Link.Generation)) {
+			return &op
+		}
+	}
+	return nil
+}
+
+// keepDropped says that a task waits for a new approval, since a person dropped its
+// elevation, and has its link keep what that was to be opened on.
+//
+//	the dropped one rested on  approved now by     kept
+//	rows                       any                 those rows
+//	none that could be read    none                nothing yet: it waits
+//	none that could be read    rows from before    these rows
+//	none that could be read    rows since          none: they are new
+//	any                        nobody: withdrawn   none: what comes is new
+func keepDropped(story *Story, d decided, task Task) (kept []Link, why string) {
+	if story != nil && story.Link.ByHand {
+		return nil, "its link was ended by hand"
+	}
+	was := droppedCreate(story)
+	if was == nil {
+		return nil, ""
+	}
+	if story.Link.Base[droppedOf].Value == was.Key {
+		return nil, ""
+	}
+	why = "was dropped by hand: it needs a new approval"
+	by := was.Basis.Approvals
+	switch {
+	case d.consent == Forbidden:
+		by = nil
+	case len(by) > 0:
+	case len(d.by) == 0:
+		return nil, why
+	case !d.at.After(was.Ended.Add(task.Now.Sub(task.Seen))):
+		by = d.by
+	}
+	link := story.Link.clone()
+	consented(&link, by)
+	link.Base[droppedOf] = Baseline{Value: was.Key}
+	return []Link{link}, why
+}
+
+// droppedOf is where a link keeps the request whose drop it has taken in.
+const droppedOf = "dropped"
 
 // waitingCreates are the elevation requests of a task that are not sent yet.
 func waitingCreates(story *Story) (out []Op) {
