@@ -458,3 +458,15 @@ func TestALinkThatAPersonEndedOpensNoElevation(t *testing.T) {
 		r.elevation(false)
 	})
 }
+
+func TestAnElevationIsClosedInTimeThoughTheDeskIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := elevated(t)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Method: "GET", Path: "sc_task", Kind: simulator.Error503, Times: -1})
+		for range 9 * 4 {
+			time.Sleep(15 * time.Minute)
+			r.cycle()
+		}
+		r.elevation(false)
+	})
+}

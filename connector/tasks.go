@@ -247,13 +247,11 @@ func (p *Poller) elevations(ctx context.Context, report *Report) error {
 	if err != nil {
 		return err
 	}
-	open := map[string]*plan.Story{}
-	for _, story := range stories {
-		if story.Link.MMD != "" && !story.Closing() {
-			open[story.Link.MMD] = story
-		}
-	}
 	began := p.Now()
+	open, err := p.inTime(ctx, stories, began)
+	if err != nil {
+		return err
+	}
 	whole := p.seek(began)
 	if len(open) == 0 && !whole {
 		return nil
@@ -281,6 +279,27 @@ func (p *Poller) elevations(ctx context.Context, report *Report) error {
 	}
 	p.sought = began
 	return nil
+}
+
+// inTime closes the elevations that are open for too long, whether the desk answers or
+// not, and gives the others that are open, by their ids.
+func (p *Poller) inTime(ctx context.Context, stories map[string]*plan.Story, now time.Time) (map[string]*plan.Story, error) {
+	open, promise := map[string]*plan.Story{}, plan.Promise{At: now}
+	for _, story := range stories {
+		var due plan.Promise
+		if rule := p.Planner.Rules.Elevation(story.Link.Rule); rule != nil {
+			due = p.Planner.Overdue(rule, story.Link, now)
+		}
+		promise.Add(due)
+		if story.Link.MMD != "" && !story.Closing() && due.Empty() {
+			open[story.Link.MMD] = story
+		}
+	}
+	if promise.Empty() {
+		return open, nil
+	}
+	_, err := p.promise(ctx, promise)
+	return open, err
 }
 
 // closedByVendor says on the task that its elevation request was closed by somebody

@@ -326,10 +326,35 @@ func (p Planner) closes(rule *mapping.ElevationRule, link Link, task Task, d dec
 	if d.withdrawn() || d.takenBack(link) {
 		out = append(out, reason{"withdrawn", "The approval was withdrawn", "the approval was withdrawn: " + d.why})
 	}
-	if rule.CloseAfter > 0 && task.Seen.Sub(link.Linked) > rule.CloseAfter {
-		out = append(out, reason{"close_after", fmt.Sprintf("Closed after %s", rule.CloseAfter), fmt.Sprintf("open for longer than close_after %s", rule.CloseAfter)})
+	return append(out, overdue(rule, link, task.Seen)...)
+}
+
+// overdue is the age of an elevation as a reason to close it.
+func overdue(rule *mapping.ElevationRule, link Link, now time.Time) []reason {
+	if rule.CloseAfter <= 0 || now.Sub(link.Linked) <= rule.CloseAfter {
+		return nil
+	}
+	return []reason{{"close_after", fmt.Sprintf("Closed after %s", rule.CloseAfter), fmt.Sprintf("open for longer than close_after %s", rule.CloseAfter)}}
+}
+
+// standing are the reasons to close an elevation that a link keeps; a new one joins them.
+func standing(link Link) (out []reason) {
+	for _, name := range strings.Fields(link.Base[closeOf].Value) {
+		out = append(out, reason{name: name})
 	}
 	return out
+}
+
+// Overdue closes an open elevation that is older than close_after, whether its task can
+// be read or not.
+func (p Planner) Overdue(rule *mapping.ElevationRule, link Link, now time.Time) Promise {
+	due := overdue(rule, link, now)
+	if link.MMD == "" || !link.Ended.IsZero() || len(due) == 0 || slices.Contains(standing(link), reason{name: due[0].name}) {
+		return Promise{}
+	}
+	link = link.clone()
+	ops := p.closeFor(rule, &link, append(standing(link), due...), now)
+	return Promise{Links: []Link{link}, Ops: ops, At: now}
 }
 
 // Opened says what follows from an elevation request that was opened: said on the task.
