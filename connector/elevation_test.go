@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -469,4 +470,95 @@ func TestAnElevationIsClosedInTimeThoughTheDeskIsAway(t *testing.T) {
 		}
 		r.elevation(false)
 	})
+}
+
+// TestACloseWithoutEffectIsDoneAgain has the vendor answer 204 and close nothing.
+func TestACloseWithoutEffectIsDoneAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, task := elevated(t)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "PATCH", Path: "elevationRequests", Kind: simulator.Answer, Status: 204, Times: 1})
+		r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3"})
+		r.cycles(2)
+		r.elevation(true)
+		r.cycles(20)
+		r.elevation(false)
+		if said := strings.Join(r.taskSaid(task), "\n"); !strings.Contains(said, "is still open") || strings.Count(said, "was closed: ") != 1 {
+			t.Errorf("the task was told %q", said)
+		}
+		if link := r.elevationLinkOf(task); link.Ended.IsZero() || link.Notice != "" {
+			t.Errorf("%+v", link)
+		}
+	})
+}
+
+// TestACloseThatNeverHasEffectIsAPersonsToLookAt has it answer so for ever.
+func TestACloseThatNeverHasEffectIsAPersonsToLookAt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, task := elevated(t)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "PATCH", Path: "elevationRequests", Kind: simulator.Answer, Status: 204, Times: -1})
+		r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3"})
+		r.cycles(5 * 120)
+		op := r.opOf(plan.ElevationClose)
+		if link := r.elevationLinkOf(task); op.State != plan.Doubt || op.Attempt != 2 || link.Notice == "" || !link.Ended.IsZero() {
+			t.Fatalf("it is %s, sent %d times: %s\n%+v", op.State, op.Attempt, op.Reason, link)
+		}
+		r.world.Faults.Clear()
+		if err := r.ledger.Retry(t.Context(), op.Key, "the vendor mended it", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		r.cycles(4)
+		r.elevation(false)
+		if link := r.elevationLinkOf(task); link.Ended.IsZero() || r.counts().Owed != 0 {
+			t.Errorf("%+v\n%s", link, r.story())
+		}
+	})
+}
+
+// TestAnElevationThatIsOpenUnderALinkThatAPersonEndedIsSaid: nobody else closes it.
+func TestAnElevationThatIsOpenUnderALinkThatAPersonEndedIsSaid(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, task := elevated(t)
+		link := r.elevationLinkOf(task)
+		link.Ended, link.EndedBy, link.ByHand = time.Now(), "ended by hand", true
+		if _, err := r.ledger.Promise(t.Context(), plan.Promise{Links: []plan.Link{link}, At: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		said := ""
+		for range 2 * 60 {
+			r.cycles(1)
+			said += strings.Join(r.report.Unread, "\n")
+		}
+		if !strings.Contains(said, link.MMD) {
+			t.Errorf("nobody hears of it: %q", said)
+		}
+	})
+}
+
+// TestAnOlderElevationThatIsOpenIsATwin: its close had no effect, and a later one was asked for.
+func TestAnOlderElevationThatIsOpenIsATwin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, task := elevated(t)
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit = 5 })
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "PATCH", Path: "elevationRequests", Kind: simulator.Answer, Status: 204, Times: 1})
+		item := r.world.ITSM.Row("sc_task", task)["request_item"]
+		r.world.ITSM.Withdraw(item)
+		r.cycles(2)
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.cycles(20)
+		if link := r.elevationLinkOf(task); len(link.Twins) != 1 || link.Generation != 2 {
+			t.Errorf("%+v\n%+v\n%s", r.world.MMD.Elevations(), link, r.story())
+		}
+	})
+}
+
+// taskSaid is what a task was told.
+func (r *rig) taskSaid(task string) (out []string) {
+	for _, n := range r.world.ITSM.Journal(task, "work_notes") {
+		out = append(out, n.Text)
+	}
+	return out
 }

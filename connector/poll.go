@@ -49,7 +49,10 @@ type Poller struct {
 	listed, sought time.Time
 	// before is when the listing before began, as the ledger knows it.
 	before time.Time
-	calm   calm
+	// closing is when an elevation was first seen to be closed since the elevation requests
+	// were looked at for those that had no effect.
+	closing time.Time
+	calm    calm
 	// hiding are the links whose ticket showed no notes, and is known to have some, when
 	// the ledger was last compared with what the sides show, and when that was.
 	hiding map[string]time.Time

@@ -17,6 +17,9 @@ import (
 type strangers struct {
 	*relinking
 	open []stranger
+	// known are those that the ledger asked for, by the link of their task.
+	known map[string][]stranger
+	began time.Time
 }
 
 // stranger is an open request, with the mark that it carries.
@@ -26,7 +29,10 @@ type stranger struct {
 }
 
 func (p *Poller) newStrangers() *strangers {
-	return &strangers{relinking: &relinking{Poller: p, kind: plan.ElevationLink, found: map[string][]plan.Found{}, linked: map[string]bool{}, over: beside}}
+	return &strangers{
+		relinking: &relinking{Poller: p, kind: plan.ElevationLink, found: map[string][]plan.Found{}, linked: map[string]bool{}, over: beside},
+		known:     map[string][]stranger{}, began: p.Now(),
+	}
 }
 
 // seek says that it is time to read the list of elevation requests whole: at the start,
@@ -45,7 +51,10 @@ func (s *strangers) saw(e mmd.Elevation) {
 // settle finds out which of them the ledger does not know, and what becomes of them.
 //
 //	its create, in the ledger      the link of its task  result
-//	done, with this id             any                   known
+//	done, with this id             is open               known
+//	done, with this id             ended                 its close had no effect: closed again
+//	done, with this id             ended by hand         said
+//	done, with this id             has a later one       a twin
 //	begun, unknown                 any                   it is being looked for
 //	promised, in doubt             any                   looked for once more
 //	any other, or none             without a request     linked: closed when its task says so
@@ -69,7 +78,9 @@ func (s *strangers) settle(ctx context.Context, report *Report) error {
 	for _, e := range s.open {
 		op := sent[e.mark]
 		switch {
-		case op.State == plan.Begun || op.State == plan.Unknown || op.State == plan.Done && op.Result == e.ID:
+		case op.State == plan.Begun || op.State == plan.Unknown:
+		case op.State == plan.Done && op.Result == e.ID:
+			s.known[op.Link] = append(s.known[op.Link], e)
 		case op.State == plan.Promised || op.State == plan.Doubt:
 			if err := s.lookAgain(ctx, op); err != nil {
 				return err
@@ -78,7 +89,40 @@ func (s *strangers) settle(ctx context.Context, report *Report) error {
 			s.keep(e.PlanOfAction, plan.Found{ID: e.ID, Created: e.Created})
 		}
 	}
+	if err := s.stillOpen(ctx, report); err != nil {
+		return err
+	}
 	return s.adopt(ctx, report)
+}
+
+// stillOpen looks for links that ended although their request is open.
+func (s *strangers) stillOpen(ctx context.Context, report *Report) error {
+	if len(s.known) == 0 {
+		return nil
+	}
+	promise := plan.Promise{At: s.began}
+	for link, err := range s.Ledger.Links(ctx, plan.LinkQuery{IDs: keys(s.known)}) {
+		if err != nil {
+			return err
+		}
+		for _, e := range s.known[link.ID] {
+			rule := s.Planner.Rules.Elevation(link.Rule)
+			switch {
+			case link.MMD == "" || link.MMD == e.ID && link.Ended.IsZero():
+			case link.MMD != e.ID:
+				s.keep(e.PlanOfAction, plan.Found{ID: e.ID, Created: e.Created})
+			case rule == nil || link.ByHand:
+				report.Unread = append(report.Unread, fmt.Sprintf("elevation request %s is open, and the link of %s was ended (%s): close it by hand unless it is needed", e.ID, link.Number, link.EndedBy))
+			default:
+				promise.Add(s.Planner.StillOpen(rule, link, s.Timing, s.began))
+			}
+		}
+	}
+	if promise.Empty() {
+		return nil
+	}
+	_, err := s.promise(ctx, promise)
+	return err
 }
 
 // adopt links what is left to the tasks whose marks they carry.

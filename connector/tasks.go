@@ -252,7 +252,8 @@ func (p *Poller) elevations(ctx context.Context, report *Report) error {
 	if err != nil {
 		return err
 	}
-	whole := p.seek(began)
+	shows := p.closesShow(stories, began)
+	whole := shows || p.seek(began)
 	if len(open) == 0 && !whole {
 		return nil
 	}
@@ -278,7 +279,21 @@ func (p *Poller) elevations(ctx context.Context, report *Report) error {
 		return err
 	}
 	p.sought = began
+	if shows {
+		p.closing = time.Time{}
+	}
 	return nil
+}
+
+// closesShow says that a close that was sent has to show by now: what the vendor answers
+// does not prove that rights were taken back.
+func (p *Poller) closesShow(stories map[string]*plan.Story, now time.Time) bool {
+	for _, story := range stories {
+		if story.Closing() && p.closing.IsZero() {
+			p.closing = now
+		}
+	}
+	return !p.closing.IsZero() && now.Sub(p.closing) > p.Timing.Wait()+p.Timing.Budget
 }
 
 // inTime closes the elevations that are open for too long, whether the desk answers or

@@ -339,7 +339,7 @@ func overdue(rule *mapping.ElevationRule, link Link, now time.Time) []reason {
 
 // standing are the reasons to close an elevation that a link keeps; a new one joins them.
 func standing(link Link) (out []reason) {
-	for _, name := range strings.Fields(link.Base[closeOf].Value) {
+	for name := range strings.FieldsSeq(link.Base[closeOf].Value) {
 		out = append(out, reason{name: name})
 	}
 	return out
@@ -355,6 +355,33 @@ func (p Planner) Overdue(rule *mapping.ElevationRule, link Link, now time.Time) 
 	link = link.clone()
 	ops := p.closeFor(rule, &link, append(standing(link), due...), now)
 	return Promise{Links: []Link{link}, Ops: ops, At: now}
+}
+
+// StillOpen closes an elevation again that the vendor shows as open (seen) after its link
+// ended. It asks for that once by itself.
+//
+//	ended                result
+//	just now             nothing yet: a list may lag
+//	before, first time   closed again, and said on its task
+//	before, again        in doubt: a person looks
+func (p Planner) StillOpen(rule *mapping.ElevationRule, link Link, timing Timing, seen time.Time) Promise {
+	if link.Ended.IsZero() || seen.Sub(link.Ended) < timing.Wait() {
+		return Promise{}
+	}
+	link = link.clone()
+	link.Ended, link.EndedBy, link.Notice = time.Time{}, "", "the vendor shows its elevation request as open after it was closed"
+	ops := p.closeFor(rule, &link, append(standing(link), reason{"still_open", "Closed again: it was still open", link.Notice}), seen)
+	base := link.Base[closeOf]
+	if base.Label != "" {
+		ops[0].State, ops[0].Reason = Doubt, link.Notice+", twice: look on the other side, then retry or drop it"
+	}
+	base.Value, base.Label = strings.TrimSuffix(base.Value, " still_open"), "closed again"
+	link.Base[closeOf] = base
+	if link.Left.IsZero() {
+		said := p.report(rule.Report, link, "still", fmt.Sprintf("Elevation request %s is still open although it was closed; it is closed again.", link.MMD), seen)
+		ops = append(ops, since(said, link.Created)...)
+	}
+	return Promise{Links: []Link{link}, Ops: ops, At: seen}
 }
 
 // Opened says what follows from an elevation request that was opened: said on the task.

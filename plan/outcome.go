@@ -72,6 +72,9 @@ func (t Timing) settle() time.Duration {
 	return max(d, 3*t.Lag)
 }
 
+// Wait is how long after a begin its effect may still not show: B + D.
+func (t Timing) Wait() time.Duration { return t.Budget + t.settle() }
+
 // wait is until when absence proves nothing: from begin B + D; from a complete
 // reply the shorter of D and 30s or three times the lag.
 func (t Timing) wait(op Op, r Reply) time.Time {

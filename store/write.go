@@ -316,7 +316,8 @@ func moved(out sql.Result, what string) error {
 
 // putOp promises an op. One that is known is decided anew only if it was never
 // sent, or definitely refused, and was decided on something else; what was sent
-// stays as it is. A close that a person dropped is promised again for another reason.
+// stays as it is. A close that a person dropped, or that had no effect, is promised again
+// for another reason.
 func putOp(ctx context.Context, tx tx, op opDoc) (added bool, err error) {
 	out, err := tx.exec(ctx, `INSERT INTO ops (key, link, rule, kind, state, mark, attempt, frozen, rev, due, ended, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (key) DO NOTHING`,
@@ -331,8 +332,9 @@ func putOp(ctx context.Context, tx tx, op opDoc) (added bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("read %s: %w", op.Key, err)
 	}
-	dropped := was.Kind == plan.ElevationClose && was.State == plan.Cancelled
-	if was.Frozen && !dropped || was.Basis.Rev == op.Basis.Rev || was.State == plan.Begun || was.State == plan.Unknown || was.State == plan.Doubt || was.State == plan.Done {
+	ended := was.Kind == plan.ElevationClose && (was.State == plan.Cancelled || was.State == plan.Done)
+	sent := was.Frozen || was.State == plan.Begun || was.State == plan.Unknown || was.State == plan.Doubt || was.State == plan.Done
+	if sent && !ended || was.Basis.Rev == op.Basis.Rev {
 		return false, nil
 	}
 	op.Seq, op.Attempt, op.Refused, op.Promised = was.Seq, was.Attempt, was.Refused, was.Promised
