@@ -562,3 +562,121 @@ func (r *rig) taskSaid(task string) (out []string) {
 	}
 	return out
 }
+
+// TestATaskThatIsRefusedStopsNoOther has three tasks gone, one of them behind a lost right.
+func TestATaskThatIsRefusedStopsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit = 100 })
+		var tasks []string
+		for range 3 {
+			task, _, _ := r.approved()
+			tasks = append(tasks, task)
+		}
+		r.cycles(4)
+		r.world.Task(r.users, "")
+		for _, task := range tasks {
+			r.world.ITSM.Delete("sc_task", task)
+		}
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Method: "GET", Path: "sc_task/" + tasks[1], Kind: simulator.Answer, Status: 403, Body: `{"error":{"message":"no"}}`, Times: -1})
+		r.cycles(4)
+		open := 0
+		for _, e := range r.world.MMD.Elevations() {
+			if e.Open {
+				open++
+			}
+		}
+		if open > 1 || len(r.report.Unread) == 0 {
+			t.Errorf("%d are open, unread %q\n%s", open, r.report.Unread, r.story())
+		}
+	})
+}
+
+// TestATaskThatIsToBeClosedOpensNothing has a rule whose query finds it all the same.
+func TestATaskThatIsToBeClosedOpensNothing(t *testing.T) {
+	t.Parallel()
+	for name, waits := range map[string]bool{"before it is approved": false, "while its request waits": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.rule("query: [active=true, short_descriptionLIKEelevation]", "query: [short_descriptionLIKEelevation]")
+				task, item := r.world.Task(r.users, "")
+				if waits {
+					r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.TooMany, Times: -1})
+					r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+					r.cycles(2)
+				}
+				r.world.ITSM.Set("sc_task", task, map[string]string{"state": "7"})
+				if !waits {
+					r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+				}
+				r.world.Faults.Clear()
+				time.Sleep(time.Hour)
+				r.cycles(4)
+				if n := len(r.world.MMD.Elevations()); n != 0 || r.counts().Owed != 0 {
+					t.Errorf("%d elevation requests for a task that is closed\n%s", n, r.story())
+				}
+				r.world.ITSM.Set("sc_task", task, map[string]string{"state": "1", "active": "true"})
+				r.cycles(4)
+				r.elevation(true)
+			})
+		})
+	}
+}
+
+// TestTheElevationOfAReopenedTask waits for a new approval.
+func TestTheElevationOfAReopenedTask(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, task := elevated(t)
+		r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3"})
+		r.cycles(3)
+		r.world.ITSM.Set("sc_task", task, map[string]string{"state": "1", "active": "true"})
+		r.cycles(6)
+		r.elevation(false)
+		r.world.ITSM.Decide("sc_req_item", r.world.ITSM.Row("sc_task", task)["request_item"], r.users.Bea, "approved")
+		r.cycles(4)
+		if all := r.world.MMD.Elevations(); len(all) != 2 || !all[1].Open {
+			t.Errorf("%+v\n%s", all, r.story())
+		}
+	})
+}
+
+// TestTwoTasksOfOneItem are two elevations, each closed with its own.
+func TestTwoTasksOfOneItem(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit = 5 })
+		first, item, _ := r.approved()
+		second, _ := r.world.Task(r.users, "")
+		r.world.ITSM.Set("sc_task", second, map[string]string{"request_item": item})
+		r.cycles(4)
+		r.world.ITSM.Set("sc_task", first, map[string]string{"state": "3"})
+		r.cycles(4)
+		one, other := r.elevationLinkOf(first), r.elevationLinkOf(second)
+		if len(r.world.MMD.Elevations()) != 2 || one.Ended.IsZero() || !other.Ended.IsZero() {
+			t.Errorf("%+v\n%s", r.world.MMD.Elevations(), r.story())
+		}
+	})
+}
+
+// TestAListThatLagsDoesNotSayThatACloseHadNoEffect reads it whole right after a close.
+func TestAListThatLagsDoesNotSayThatACloseHadNoEffect(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, task := elevated(t)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "PATCH", Path: "elevationRequests", Kind: simulator.Answer, Status: 204, Times: 1})
+		r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3"})
+		r.cycles(2)
+		r.start() // it reads the list whole
+		r.cycles(4)
+		r.elevation(true)
+		if op := r.opOf(plan.ElevationClose); op.Attempt != 1 {
+			t.Errorf("%s, sent %d times", op.State, op.Attempt)
+		}
+		r.cycles(2 * 60)
+		r.elevation(false)
+	})
+}

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// refused are tickets that the vendor refuses to show, each for itself: the others go on.
+// refused are tickets or tasks that a side refuses to show, each for itself: the others go on.
 // Three in a row are the side's trouble.
 type refused struct {
 	mu  sync.Mutex
@@ -17,7 +17,10 @@ type refused struct {
 }
 
 // take takes in how a ticket was read. The error that it gives is the side's.
-func (r *refused) take(id string, err error) error {
+func (r *refused) take(id string, err error) error { return r.takeOne("ticket", id, err) }
+
+// takeOne takes in how a thing of some kind was read.
+func (r *refused) takeOne(kind, id string, err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil {
@@ -25,7 +28,7 @@ func (r *refused) take(id string, err error) error {
 		return nil
 	}
 	r.row++
-	err = &sideError{err: fmt.Errorf("ticket %s: %w", id, err)}
+	err = &sideError{err: fmt.Errorf("%s %s: %w", kind, id, err)}
 	switch status := statusOf(err); {
 	case status == 0, status == http.StatusUnauthorized, status == http.StatusTooManyRequests, r.row >= strikesOut:
 		return err

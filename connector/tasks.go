@@ -105,35 +105,42 @@ func (p *Poller) openTasks(ctx context.Context, rule *mapping.ElevationRule, ask
 			return err
 		}
 	}
-	gone, more, err := p.askedByID(ctx, ask, slices.DeleteFunc(left.ids, func(id string) bool { return found[id] }))
-	if err != nil {
+	gone, more, unread := p.askedByID(ctx, ask, slices.DeleteFunc(left.ids, func(id string) bool { return found[id] }), report)
+	if err := p.observeTasks(ctx, rule, more, nil, report); err != nil {
 		return err
 	}
-	if err := p.observeTasks(ctx, rule, more, nil, report); err != nil || len(gone) == 0 {
+	if err := p.goneTasks(ctx, rule, gone, left.sees || len(found)+len(more) > 0); err != nil {
 		return err
 	}
-	return p.goneTasks(ctx, rule, gone, left.sees || len(found)+len(more) > 0)
+	return unread
 }
 
-// askedByID reads rows one by one, and gives those that the desk says are not there.
-func (p *Poller) askedByID(ctx context.Context, ask itsm.Ask, ids []string) (gone []string, found []itsm.Record, err error) {
+// askedByID reads rows one by one, and gives those that the desk says are not there. One
+// that it refuses to show stops no other one.
+func (p *Poller) askedByID(ctx context.Context, ask itsm.Ask, ids []string, report *Report) (gone []string, found []itsm.Record, err error) {
+	var names refused
 	for _, id := range ids {
 		rec, err := p.Desk.Get(ctx, ask, id)
-		switch {
-		case errors.Is(err, itsm.ErrNotFound):
+		if errors.Is(err, itsm.ErrNotFound) {
 			gone = append(gone, id)
-		case err != nil:
-			return nil, nil, &sideError{err: err}
-		default:
+			err = nil
+		} else if err == nil {
 			found = append(found, rec)
 		}
+		if err := names.takeOne("task", id, err); err != nil {
+			return gone, found, err
+		}
 	}
+	report.Unread = append(report.Unread, names.lines...)
 	return gone, found, nil
 }
 
 // goneTasks plans the tasks that the desk says are not there. sees: it shows another
 // task of that table, so the right to read it is not lost.
 func (p *Poller) goneTasks(ctx context.Context, rule *mapping.ElevationRule, gone []string, sees bool) error {
+	if len(gone) == 0 {
+		return nil
+	}
 	stories, err := p.stories(ctx, plan.LinkQuery{Records: gone, Kind: plan.ElevationLink})
 	if err != nil {
 		return err

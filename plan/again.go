@@ -84,6 +84,9 @@ func (p Planner) ElevateAgain(rule *mapping.ElevationRule, link Link, op Op, tas
 		}
 		return op, Promise{}
 	}
+	if closed, why := rule.Closes(mapping.Input{Record: task.Row, TicketOf: task.TicketOf}); closed {
+		return p.unwanted(op, task.Record, "", "its task is to be closed: "+why), Promise{}
+	}
 	if d.consent == Approved && !d.anew(link, task, p.Aged) {
 		return p.unwanted(op, task.Record, "", "not approved any more: what it was promised on is gone, and the approval that is left was used before"), Promise{}
 	}

@@ -56,6 +56,7 @@ func (p Planner) MatchElevation(table string, row mapping.Row) (*mapping.Elevati
 //	unproven   any              parked, and said on the task: fail closed
 //	other      any              nothing
 //	approved   so long ago that its elevation may be forgotten: nothing
+//	any        close.when holds: nothing
 //	any        a person dropped it or ended its link: nothing, until a new approval after a drop
 func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (Promise, string) {
 	d := approvals(rule, task.Row, task.Approvals, task.Now)
@@ -77,6 +78,9 @@ func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (
 	}
 	if story == nil && p.forgot(d.at) {
 		return Promise{}, "was approved so long ago that its elevation may be forgotten: it needs a new approval"
+	}
+	if closed, why := rule.Closes(mapping.Input{Record: task.Row, TicketOf: task.TicketOf}); closed {
+		return Promise{}, "is to be closed: " + why
 	}
 	if task.ParentOwes {
 		return Promise{}, "waits for the ticket of its parent"
