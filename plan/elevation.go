@@ -76,14 +76,8 @@ func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (
 	if story != nil && (story.Link.MMD != "" || d.consent == Approved) && !d.anew(story.Link, task, p.Aged) {
 		return Promise{Links: keepConsent(story.Link, d), At: task.Seen}, "had its elevation for the approval that it has, or has one that was too old: it needs a new one"
 	}
-	if story == nil && p.forgot(d.at) {
-		return Promise{}, "was approved so long ago that its elevation may be forgotten: it needs a new approval"
-	}
-	if closed, why := rule.Closes(mapping.Input{Record: task.Row, TicketOf: task.TicketOf}); closed {
-		return Promise{}, "is to be closed: " + why
-	}
-	if task.ParentOwes {
-		return Promise{}, "waits for the ticket of its parent"
+	if why := p.notNow(rule, task, story, d); why != "" {
+		return Promise{}, why
 	}
 	link := p.newLink(ElevationLink, rule.Name, task.Record, story)
 	if droppedCreate(story) != nil {
@@ -102,6 +96,20 @@ func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (
 		out.Ops = append(out.Ops, since(said, op.Fact)...)
 	}
 	return out, d.why
+}
+
+// notNow says why an approved task gets no elevation now.
+func (p Planner) notNow(rule *mapping.ElevationRule, task Task, story *Story, d decided) string {
+	if story == nil && p.forgot(d.at) {
+		return "was approved so long ago that its elevation may be forgotten: it needs a new approval"
+	}
+	if closed, why := rule.Closes(mapping.Input{Record: task.Row, TicketOf: task.TicketOf}); closed {
+		return "is to be closed: " + why
+	}
+	if task.ParentOwes {
+		return "waits for the ticket of its parent"
+	}
+	return ""
 }
 
 // droppedCreate is the elevation request that a person dropped before a link had one.
