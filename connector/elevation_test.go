@@ -680,3 +680,79 @@ func TestAListThatLagsDoesNotSayThatACloseHadNoEffect(t *testing.T) {
 		r.elevation(false)
 	})
 }
+
+// TestARelinkGivesAnElevationItsOwnRule has two rules on one table.
+func TestARelinkGivesAnElevationItsOwnRule(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.rule("elevations:\n", `elevations:
+  - name: other
+    table: sc_task
+    query: [active=true, short_descriptionLIKEprinter]
+    approved: [approval]
+    create:
+      deviceName: "{{ cmdb_ci.name }}"
+      title: "{{ number }}: {{ short_description }}"
+      category: Devices
+      subcategory: Elevation
+      planOfAction: "{{ description }}"
+    close: { when: 'state in ["99"]', actionsTaken: [Closed with the task] }
+    close_after: 99h
+`)
+		task, _, _ := r.approved()
+		r.cycles(4)
+		r.elevation(true)
+		r.lose()
+		if _, err := r.loop.Poller.Relink(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.cycles(4)
+		if link := r.elevationLinkOf(task); link.Rule != "elevation" || !link.Ended.IsZero() {
+			t.Errorf("rule %s, ended %s\n%s", link.Rule, link.Ended, r.story())
+		}
+	})
+}
+
+// TestADroppedElevationThatAppearsLateIsClosed had it in doubt when a person dropped it.
+func TestADroppedElevationThatAppearsLateIsClosed(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct{ anew, waits bool }{
+		"nothing else": {}, "another approval is given meanwhile": {anew: true}, "another approval is given, and waits": {true, true},
+	}
+	for name, tt := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r, _ := elevated(t)
+				time.Sleep(3 * time.Hour)
+				r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit, s.Lag = 100, 2*time.Hour })
+				r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.LostAfter, Times: 1})
+				task, item, _ := r.approved()
+				r.cycles(30)
+				op := r.lastOf(plan.ElevationCreate)
+				if op.State != plan.Doubt {
+					t.Fatalf("%s: %s", op.State, op.Reason)
+				}
+				r.drop(op)
+				r.cycles(2)
+				if tt.waits {
+					r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.TooMany, Times: -1})
+				}
+				if tt.anew {
+					r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+				}
+				r.cycles(4 * 120)
+				r.world.Faults.Clear()
+				r.cycles(40)
+				late, link := r.world.MMD.Elevations()[1], r.elevationLinkOf(task)
+				if !tt.anew && (late.Open || link.Ended.IsZero()) {
+					t.Errorf("%+v is open\n%s", late, r.story())
+				}
+				if tt.anew && (link.Generation != 2 || len(link.Twins) != 1 || link.MMD == "" || link.MMD == late.ID) {
+					t.Errorf("%+v\n%s", link, r.story())
+				}
+			})
+		})
+	}
+}

@@ -72,10 +72,8 @@ func (p *Poller) Relink(ctx context.Context) (Relinked, error) {
 	if err != nil {
 		return out, err
 	}
-	for _, rule := range p.Planner.Rules.Elevations {
-		if err := elevations.records(ctx, &rule.Source, func(plan.Record) *mapping.Source { return &rule.Source }); err != nil {
-			return out, err
-		}
+	if err := elevations.tasks(ctx); err != nil {
+		return out, err
 	}
 	out.Tickets, out.Elevations = tickets.made, elevations.made
 	out.Strangers = append(tickets.strangers(), elevations.strangers()...)
@@ -186,6 +184,24 @@ func (r *relinking) records(ctx context.Context, source *mapping.Source, ruleOf 
 	return nil
 }
 
+// tasks links tasks, each under the rule that takes it: under another one it would be
+// closed by that one's words. Those that none takes any more are the first rule's of their table.
+func (r *relinking) tasks(ctx context.Context) error {
+	for _, taken := range []bool{true, false} {
+		for _, rule := range r.Planner.Rules.Elevations {
+			if err := r.records(ctx, &rule.Source, func(rec plan.Record) *mapping.Source {
+				if ok, _ := rule.Matches(rec.Row); taken && !ok {
+					return nil
+				}
+				return &rule.Source
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // asked reads records, links those that are found and says whether there were some.
 func (r *relinking) asked(ctx context.Context, source *mapping.Source, ask itsm.Ask, ruleOf func(plan.Record) *mapping.Source) (some bool, err error) {
 	for records, err := range batches(r.Desk.Changes(ctx, ask, time.Time{}), batch) {
@@ -244,8 +260,12 @@ func (r *relinking) named(ctx context.Context, rec plan.Record) error {
 	return err
 }
 
-// link links one record to the objects that carry its mark.
+// link links one record to the objects that carry its mark, if it has a rule.
 func (r *relinking) link(rec plan.Record, ruleOf func(plan.Record) *mapping.Source, promise *plan.Promise) {
+	rule := ruleOf(rec)
+	if rule == nil {
+		return
+	}
 	kind := plan.TicketCreate
 	if r.kind == plan.ElevationLink {
 		kind = plan.ElevationCreate
@@ -265,7 +285,7 @@ func (r *relinking) link(rec plan.Record, ruleOf func(plan.Record) *mapping.Sour
 	r.found[rec.Number()] = others
 	r.made++
 	r.linked[rec.ID()] = true
-	promise.Add(r.Planner.Relinked(r.kind, ruleOf(rec), rec, own, r.Now()))
+	promise.Add(r.Planner.Relinked(r.kind, rule, rec, own, r.Now()))
 }
 
 // strangers names what carries our mark and belongs to no record that was found.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"bridge/mapping"
 	"bridge/mmd"
 	"bridge/plan"
 )
@@ -59,7 +58,7 @@ func (s *strangers) saw(e mmd.Elevation) {
 //	promised, in doubt             any                   looked for once more
 //	any other, or none             without a request     linked: closed when its task says so
 //	of a later generation, none    has an older, closed  linked, too
-//	any other, or none             has another           a twin
+//	any other, or none             has, or owes, another a twin
 //	none, and no such task         –                     said
 func (s *strangers) settle(ctx context.Context, report *Report) error {
 	if len(s.open) == 0 {
@@ -130,10 +129,8 @@ func (s *strangers) adopt(ctx context.Context, report *Report) error {
 	if len(s.found) == 0 {
 		return nil
 	}
-	for _, rule := range s.Planner.Rules.Elevations {
-		if err := s.records(ctx, &rule.Source, func(plan.Record) *mapping.Source { return &rule.Source }); err != nil {
-			return err
-		}
+	if err := s.tasks(ctx); err != nil {
+		return err
 	}
 	report.Unread = append(report.Unread, s.strangers()...)
 	return nil
@@ -142,7 +139,7 @@ func (s *strangers) adopt(ctx context.Context, report *Report) error {
 // beside keeps a link that has a request of its own: the one that was found is its twin.
 // Also when its own is closed: a generation is closed once, and not a second time.
 func beside(is, now plan.Link) plan.Link {
-	if is.MMD == "" || !is.Ended.IsZero() && is.Generation < now.Generation {
+	if is.MMD == "" && is.Generation <= now.Generation || !is.Ended.IsZero() && is.Generation < now.Generation {
 		now.Version = is.Version
 		return now
 	}

@@ -80,7 +80,7 @@ func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (
 		return Promise{}, why
 	}
 	link := p.newLink(ElevationLink, rule.Name, task.Record, story)
-	if droppedCreate(story) != nil {
+	if droppedCreate(story) != nil && story.Link.MMD == "" {
 		link.Generation++
 	}
 	op := p.elevate(rule, link, task, d)
@@ -112,9 +112,9 @@ func (p Planner) notNow(rule *mapping.ElevationRule, task Task, story *Story, d 
 	return ""
 }
 
-// droppedCreate is the elevation request that a person dropped before a link had one.
+// droppedCreate is the elevation request of a link that a person dropped.
 func droppedCreate(story *Story) *Op {
-	if story == nil || story.Link.MMD != "" {
+	if story == nil {
 		return nil
 	}
 	for _, op := range story.Ops {
@@ -139,10 +139,7 @@ func keepDropped(story *Story, d decided, task Task) (kept []Link, why string) {
 		return nil, "its link was ended by hand"
 	}
 	was := droppedCreate(story)
-	if was == nil {
-		return nil, ""
-	}
-	if story.Link.Base[droppedOf].Value == was.Key {
+	if was == nil || story.Link.MMD != "" || story.Link.Base[droppedOf].Value == was.Key {
 		return nil, ""
 	}
 	why = "was dropped by hand: it needs a new approval"
@@ -234,6 +231,7 @@ func (p Planner) elevate(rule *mapping.ElevationRule, link Link, task Task, d de
 //	close.when holds any          any               close with what was done
 //	open             withdrawn    any               close
 //	open             taken back   any               close
+//	open             any          any, dropped      close
 //	open             stands       over close_after  close
 //	open             stands       below             nothing
 func (p Planner) LinkedTask(rule *mapping.ElevationRule, story Story, task Task) Promise {
@@ -247,6 +245,9 @@ func (p Planner) LinkedTask(rule *mapping.ElevationRule, story Story, task Task)
 	}
 	d := approvals(rule, task.Row, task.Approvals, task.Now)
 	reasons := p.closes(rule, link, task, d)
+	if droppedCreate(&story) != nil { // it was opened when nobody looked for it any more
+		reasons = append(reasons, notWanted())
+	}
 	link.remember(d, story.Closing())
 	out := Promise{Ops: p.closeFor(rule, &link, reasons, task.Seen), At: task.Seen}
 	out.Links = changed(link, story.Link)
@@ -341,6 +342,11 @@ func (p Planner) closes(rule *mapping.ElevationRule, link Link, task Task, d dec
 	return append(out, overdue(rule, link, task.Seen)...)
 }
 
+// notWanted is the reason to close an elevation that a person dropped.
+func notWanted() reason {
+	return reason{"dropped", "Not wanted any more", "it was dropped by hand and opened all the same"}
+}
+
 // overdue is the age of an elevation as a reason to close it.
 func overdue(rule *mapping.ElevationRule, link Link, now time.Time) []reason {
 	if rule.CloseAfter <= 0 || now.Sub(link.Linked) <= rule.CloseAfter {
@@ -416,7 +422,7 @@ func (p Planner) Opened(rule *mapping.ElevationRule, link Link, create Op, id st
 // was opened all the same: it is closed.
 func (p Planner) Undone(rule *mapping.ElevationRule, link Link, create Op, id string, now time.Time) Promise {
 	out := p.Opened(rule, link, create, id, now)
-	closed := p.closeFor(rule, &out.Links[0], []reason{{"dropped", "Not wanted any more", "it was dropped by hand and opened all the same"}}, now)
+	closed := p.closeFor(rule, &out.Links[0], []reason{notWanted()}, now)
 	out.Ops = append(out.Ops, since(closed, now)...)
 	return out
 }
