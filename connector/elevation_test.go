@@ -756,3 +756,74 @@ func TestADroppedElevationThatAppearsLateIsClosed(t *testing.T) {
 		})
 	}
 }
+
+// TestADeviceThatChanges after it was approved: rights on the other one are for a new approval.
+func TestADeviceThatChanges(t *testing.T) {
+	t.Parallel()
+	waits := simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.TooMany, Times: -1}
+	for _, at := range []string{"while it is open", "while it waits", "right before it is sent", "while it is open, to what cannot be read"} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.world.MMD.AssignDevice("MMD-OTHER", "Ada Byron", "ada@acme.example")
+				other, open := r.world.ITSM.Device("MMD-OTHER"), strings.HasPrefix(at, "while it is open")
+				if !open {
+					r.world.Faults.Add(waits)
+				}
+				task, item, row := r.approved()
+				r.cycles(4)
+				switch at {
+				case "while it is open, to what cannot be read":
+					r.world.ITSM.Switch(func(s *itsm.Switches) { s.HiddenFields = map[string]bool{"cmdb_ci.name": true} })
+					r.cycles(4)
+					r.elevation(true)
+					return
+				case "right before it is sent":
+					time.Sleep(20 * time.Minute)
+					r.world.Faults.Clear()
+					r.world.ITSM.Set("sc_task", task, map[string]string{"cmdb_ci": other})
+					r.between()
+				}
+				r.world.ITSM.Set("sc_task", task, map[string]string{"cmdb_ci": other})
+				r.cycles(4)
+				r.world.Faults.Clear()
+				r.world.ITSM.Set("sysapproval_approver", row, map[string]string{"due_date": "2030-01-01 00:00:00"})
+				time.Sleep(20 * time.Minute)
+				r.cycles(4)
+				all, said := r.world.MMD.Elevations(), strings.Join(r.taskSaid(task), "\n")
+				if open && (len(all) != 1 || all[0].Open || !strings.Contains(said, "another device")) || !open && (len(all) != 0 || !strings.Contains(said, "names MMD-OTHER now")) {
+					t.Fatalf("%+v\n%s\n%s", all, said, r.story())
+				}
+				r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+				r.cycles(4)
+				if all = r.world.MMD.Elevations(); !all[len(all)-1].Open || all[len(all)-1].Device != "MMD-OTHER" {
+					t.Errorf("%+v\n%s", all, r.story())
+				}
+			})
+		})
+	}
+}
+
+// TestADeviceThatChangesWhileItsElevationIsLookedFor says nothing that is not known, and
+// has what is found closed.
+func TestADeviceThatChangesWhileItsElevationIsLookedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := elevated(t)
+		time.Sleep(3 * time.Hour)
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit, s.Lag = 100, 5*time.Minute })
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.LostAfter, Times: 1})
+		task, _, _ := r.approved()
+		r.cycle()
+		r.world.ITSM.Set("sc_task", task, map[string]string{"cmdb_ci": r.world.ITSM.Device("MMD-OTHER")})
+		r.cycles(6)
+		if op, said := r.lastOf(plan.ElevationCreate), r.taskSaid(task); op.State != plan.Unknown || len(said) != 0 {
+			t.Fatalf("it is %s, and the task was told %q", op.State, said)
+		}
+		r.cycles(20)
+		if late, said := r.world.MMD.Elevations()[1], strings.Join(r.taskSaid(task), "\n"); late.Open || !strings.Contains(said, "another device") || strings.Contains(said, "No elevation") {
+			t.Errorf("%+v\n%s\n%s", late, said, r.story())
+		}
+	})
+}

@@ -32,6 +32,8 @@ const (
 	Approved
 	// TooLate: it was approved longer ago than the rule allows.
 	TooLate
+	// Elsewhere: it was approved for another device than the task names now.
+	Elsewhere
 	// Unproven: the field says approved and the rows cannot be read or do not agree.
 	Unproven
 )
@@ -157,11 +159,28 @@ func (d decided) asPromised(rule *mapping.ElevationRule, op Op, now time.Time) d
 	return d.aged(rule, now)
 }
 
+// forDevice says that an approval was for another device: the one that its task named
+// when its elevation was promised on those rows.
+func (d decided) forDevice(rule *mapping.ElevationRule, op Op, task Task) decided {
+	was, is := deviceOf(rule, op.Basis.Record), deviceOf(rule, task.Row)
+	if d.consent != Approved || was == "" || is == "" || strings.EqualFold(was, is) || slices.ContainsFunc(d.by, func(id string) bool { return !slices.Contains(op.Basis.Approvals, id) }) {
+		return d
+	}
+	d.consent, d.why = Elsewhere, fmt.Sprintf("approved for %s, and the task names %s now: it needs a new approval", was, is)
+	return d
+}
+
+// deviceOf is the device that a task asks rights on; empty: it cannot be read.
+func deviceOf(rule *mapping.ElevationRule, row mapping.Row) string {
+	name, _ := rule.Create(mapping.Input{Record: row}).Body["deviceName"].(string)
+	return name
+}
+
 // consentOf is where a link keeps the approvals that its elevation was opened on.
 const consentOf = "approval"
 
-// consented keeps the approvals that an elevation is opened on, or that were too old for
-// one. They count once: a row that is touched afterwards is no new approval.
+// consented keeps the approvals that an elevation is opened on, or that were too old, or
+// for another device. They count once: a row that is touched afterwards is no new approval.
 func consented(link *Link, by []string) {
 	link.Base[consentOf] = Baseline{Value: strings.Join(by, " ")}
 }

@@ -53,6 +53,7 @@ func (p Planner) MatchElevation(table string, row mapping.Row) (*mapping.Elevati
 //	approved   there, or none   elevation.create
 //	approved   still owed       nothing yet: it waits for its ticket
 //	too late   any              parked, and said on the task
+//	elsewhere  any              parked, and said on the task
 //	unproven   any              parked, and said on the task: fail closed
 //	other      any              nothing
 //	approved   so long ago that its elevation may be forgotten: nothing
@@ -61,7 +62,7 @@ func (p Planner) MatchElevation(table string, row mapping.Row) (*mapping.Elevati
 func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (Promise, string) {
 	d := approvals(rule, task.Row, task.Approvals, task.Now)
 	for _, op := range waitingCreates(story) {
-		d = d.asPromised(rule, op, task.Now)
+		d = d.asPromised(rule, op, task.Now).forDevice(rule, op, task)
 	}
 	if kept, why := keepDropped(story, d, task); why != "" {
 		return Promise{Links: kept, At: task.Seen}, why
@@ -105,6 +106,11 @@ func (p Planner) notNow(rule *mapping.ElevationRule, task Task, story *Story, d 
 	}
 	if closed, why := rule.Closes(mapping.Input{Record: task.Row, TicketOf: task.TicketOf}); closed {
 		return "is to be closed: " + why
+	}
+	for _, op := range waitingCreates(story) {
+		if op.State != Promised {
+			return "may have its elevation: it is looked for, or a person looks"
+		}
 	}
 	if task.ParentOwes {
 		return "waits for the ticket of its parent"
@@ -196,10 +202,10 @@ func keepConsent(link Link, d decided) []Link {
 	return []Link{link}
 }
 
-// missConsent gives a link whose approval was too old when it was read: a row of it that
-// is written to afterwards looks new, and is not.
+// missConsent gives a link whose approval was too old when it was read, or for another
+// device: a row of it that is written to afterwards looks new, and is not.
 func missConsent(link Link, d decided) []Link {
-	if d.consent != TooLate {
+	if d.consent != TooLate && d.consent != Elsewhere {
 		return nil
 	}
 	link = link.clone()
@@ -232,6 +238,7 @@ func (p Planner) elevate(rule *mapping.ElevationRule, link Link, task Task, d de
 //	open             withdrawn    any               close
 //	open             taken back   any               close
 //	open             any          any, dropped      close
+//	another device   any          any               close
 //	open             stands       over close_after  close
 //	open             stands       below             nothing
 func (p Planner) LinkedTask(rule *mapping.ElevationRule, story Story, task Task) Promise {
@@ -244,7 +251,7 @@ func (p Planner) LinkedTask(rule *mapping.ElevationRule, story Story, task Task)
 		link.Left, link.Notice = time.Time{}, ""
 	}
 	d := approvals(rule, task.Row, task.Approvals, task.Now)
-	reasons := p.closes(rule, link, task, d)
+	reasons := append(p.closes(rule, link, task, d), moved(rule, story, task)...)
 	if droppedCreate(&story) != nil { // it was opened when nobody looked for it any more
 		reasons = append(reasons, notWanted())
 	}
@@ -340,6 +347,20 @@ func (p Planner) closes(rule *mapping.ElevationRule, link Link, task Task, d dec
 		out = append(out, reason{"withdrawn", "The approval was withdrawn", "the approval was withdrawn: " + d.why})
 	}
 	return append(out, overdue(rule, link, task.Seen)...)
+}
+
+// moved is another device as a reason to close an elevation: its task has no need of the
+// one that it was opened for, and nobody approved the other one.
+func moved(rule *mapping.ElevationRule, story Story, task Task) []reason {
+	for _, op := range story.Ops {
+		if op.Kind != ElevationCreate || op.Result != story.Link.MMD {
+			continue
+		}
+		if was, is := deviceOf(rule, op.Basis.Record), deviceOf(rule, task.Row); was != "" && is != "" && !strings.EqualFold(was, is) {
+			return []reason{{"device", "The task names another device", fmt.Sprintf("it was opened for %s, and the task names %s now", was, is)}}
+		}
+	}
+	return nil
 }
 
 // notWanted is the reason to close an elevation that a person dropped.
