@@ -827,3 +827,33 @@ func TestADeviceThatChangesWhileItsElevationIsLookedFor(t *testing.T) {
 		}
 	})
 }
+
+// TestAnElevationOfWhichNothingCanBeKnownIsSaid takes rights away while it is open.
+func TestAnElevationOfWhichNothingCanBeKnownIsSaid(t *testing.T) {
+	t.Parallel()
+	for what, hide := range map[string]func(s *itsm.Switches){
+		"state was not readable":                 func(s *itsm.Switches) { s.HiddenFields = map[string]bool{"sc_task.state": true} },
+		"request_item.approval was not readable": func(s *itsm.Switches) { s.HiddenFields = map[string]bool{"sc_req_item.approval": true} },
+		"no approval rows of it can be read": func(s *itsm.Switches) {
+			s.Hide = func(table, _ string) bool { return table == "sysapproval_approver" }
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r, task := elevated(t)
+				r.world.ITSM.Switch(hide)
+				r.cycles(4)
+				r.elevation(true)
+				if link := r.elevationLinkOf(task); !strings.Contains(link.Notice, what) {
+					t.Errorf("it says %q", link.Notice)
+				}
+				r.world.ITSM.Switch(func(s *itsm.Switches) { s.HiddenFields, s.Hide = nil, nil })
+				r.cycles(4)
+				if link := r.elevationLinkOf(task); link.Notice != "" || !link.Ended.IsZero() {
+					t.Errorf("it still says %q", link.Notice)
+				}
+			})
+		})
+	}
+}

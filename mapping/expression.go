@@ -69,6 +69,16 @@ func (e *expression) holds(s *scope) (bool, error) {
 	return ok, nil
 }
 
+// fields are those of the record that it looks at.
+func (e *expression) fields() (out []string) {
+	for _, path := range e.paths {
+		if field, ours := strings.CutPrefix(path, "record/"); ours {
+			out = append(out, field)
+		}
+	}
+	return out
+}
+
 // values tells a condition's fields as they stand, for reasons: ": state = 8".
 func (e *expression) values(row Row) string {
 	var out []string

@@ -6,7 +6,6 @@ package mapping
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -138,11 +137,7 @@ func (s *Source) Undecided(row Row) string {
 		decides = append(decides, "sys_created_on")
 	}
 	if s.when != nil {
-		for _, path := range s.when.paths {
-			if field, ours := strings.CutPrefix(path, "record/"); ours {
-				decides = append(decides, field)
-			}
-		}
+		decides = append(decides, s.when.fields()...)
 	}
 	for _, field := range decides {
 		if !readable(row, field) {
@@ -239,6 +234,22 @@ func (r *ElevationRule) Closes(in Input) (bool, string) {
 		return false, fmt.Sprintf("close.when (%s) does not hold%s", r.at(r.close.line), r.close.values(in.Record))
 	}
 	return true, fmt.Sprintf("close.when holds (%s)%s", r.at(r.close.line), r.close.values(in.Record))
+}
+
+// CloseUndecided says why it cannot be known whether the task asks for that. Empty: it can.
+func (r *ElevationRule) CloseUndecided(in Input) string {
+	if r.close == nil {
+		return ""
+	}
+	for _, field := range r.close.fields() {
+		if !readable(in.Record, field) {
+			return field + " was not readable, a right is missing"
+		}
+	}
+	if _, err := r.close.holds(&scope{in: in}); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // ActionsTaken is what is said to have been done.

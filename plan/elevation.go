@@ -256,6 +256,9 @@ func (p Planner) LinkedTask(rule *mapping.ElevationRule, story Story, task Task)
 		reasons = append(reasons, notWanted())
 	}
 	link.remember(d, story.Closing())
+	if len(reasons) == 0 {
+		link.Notice = unsure(rule, link, task, d)
+	}
 	out := Promise{Ops: p.closeFor(rule, &link, reasons, task.Seen), At: task.Seen}
 	out.Links = changed(link, story.Link)
 	return out
@@ -295,7 +298,7 @@ func (s Story) Closing() bool {
 
 // changed gives the link of an open elevation if something of it was learnt.
 func changed(link, was Link) []Link {
-	if link.Left.Equal(was.Left) && maps.Equal(link.Base, was.Base) {
+	if link.Left.Equal(was.Left) && link.Notice == was.Notice && maps.Equal(link.Base, was.Base) {
 		return nil
 	}
 	return []Link{link}
@@ -361,6 +364,23 @@ func moved(rule *mapping.ElevationRule, story Story, task Task) []reason {
 		}
 	}
 	return nil
+}
+
+// unsure is the notice of a link while it cannot be known whether its elevation is to be
+// closed; one of something else stays.
+func unsure(rule *mapping.ElevationRule, link Link, task Task, d decided) string {
+	const begins = "it cannot be known whether its elevation request is to be closed: "
+	why := rule.CloseUndecided(mapping.Input{Record: task.Row, TicketOf: task.TicketOf})
+	if why == "" && d.consent == Unproven {
+		why = d.why
+	}
+	switch {
+	case link.Notice != "" && !strings.HasPrefix(link.Notice, begins):
+		return link.Notice
+	case why == "":
+		return ""
+	}
+	return begins + why
 }
 
 // notWanted is the reason to close an elevation that a person dropped.
