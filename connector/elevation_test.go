@@ -857,3 +857,17 @@ func TestAnElevationOfWhichNothingCanBeKnownIsSaid(t *testing.T) {
 		})
 	}
 }
+
+// TestAnElevationOfARuleThatReadsAnotherTableNow is closed with its task all the same.
+func TestAnElevationOfARuleThatReadsAnotherTableNow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, task := elevated(t)
+		r.rule("    table: sc_task", "    table: change_request")
+		r.cycles(4)
+		r.elevation(true)
+		r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3"})
+		r.cycles(4)
+		r.elevation(false)
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -37,16 +38,26 @@ func (p *Poller) tasks(ctx context.Context, rule *mapping.ElevationRule, report 
 	if err := p.endTasks(ctx, r); err != nil {
 		return err
 	}
-	left := unlisted{sees: len(seen) > 0}
-	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.ElevationLink, Table: rule.Table, Open: true, Brief: true}) {
+	left := map[string]*unlisted{rule.Table: {sees: len(seen) > 0}}
+	for link, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.ElevationLink, Open: true, Brief: true}) {
 		if err != nil {
 			return err
 		}
-		if !seen[link.Record] && link.MMD != "" && p.Planner.Rules.Elevation(link.Rule) == rule {
-			left.ids = append(left.ids, link.Record)
+		if seen[link.Record] || link.MMD == "" || p.Planner.Rules.Elevation(link.Rule) != rule {
+			continue
+		}
+		if left[link.Table] == nil { // the rule read another table when it was opened
+			left[link.Table] = &unlisted{}
+		}
+		left[link.Table].ids = append(left[link.Table].ids, link.Record)
+	}
+	for _, table := range slices.Sorted(maps.Keys(left)) {
+		ask.Table = table
+		if err := p.openTasks(ctx, rule, ask, *left[table], report); err != nil {
+			return err
 		}
 	}
-	return p.openTasks(ctx, rule, ask, left, report)
+	return nil
 }
 
 // beginTasks begins a reading of a rule's tasks. Its cursor keeps how many creates one that
