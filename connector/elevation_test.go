@@ -871,3 +871,42 @@ func TestAnElevationOfARuleThatReadsAnotherTableNow(t *testing.T) {
 		r.elevation(false)
 	})
 }
+
+// TestATaskHearsOfEachReasonWhyNothingWasOpened has its approval hidden, and too old later.
+func TestATaskHearsOfEachReasonWhyNothingWasOpened(t *testing.T) {
+	t.Parallel()
+	for name, refused := range map[string]bool{"as it is planned": false, "right before it is sent": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				fault := simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.TooMany, Times: -1}
+				if refused {
+					fault.Kind, fault.Status, fault.Body = simulator.Answer, 404, `{"error":{"code":"404","message":"This device does not exist."}}`
+					r.world.Faults.Add(fault)
+				} else {
+					hideRows(r, "")
+				}
+				task, _, _ := r.approved()
+				r.cycles(6)
+				showRows(r)
+				if !refused {
+					r.world.Faults.Add(fault)
+					r.cycles(3)
+				}
+				time.Sleep(25 * time.Hour)
+				if refused {
+					r.world.Faults.Clear()
+					if err := r.ledger.Retry(t.Context(), r.opOf(plan.ElevationCreate).Key, "it is there now", time.Now()); err != nil {
+						t.Fatal(err)
+					}
+					r.between()
+				}
+				r.cycles(4)
+				if said := strings.Join(r.taskSaid(task), "\n"); !strings.Contains(said, "longer than 24h") {
+					t.Errorf("the task was told %q\n%s", said, r.story())
+				}
+			})
+		})
+	}
+}

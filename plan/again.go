@@ -94,9 +94,8 @@ func (p Planner) ElevateAgain(rule *mapping.ElevationRule, link Link, op Op, tas
 	fresh := p.elevate(rule, link, task, d)
 	fresh.Promised, fresh.Seq, fresh.Attempt, fresh.Refused, fresh.Begun = op.Promised, op.Seq, op.Attempt, op.Refused, op.Begun
 	if fresh.State == Parked {
-		out := p.Refused(rule, link, fresh.Reason, task.Seen)
-		out.Links = missConsent(link, d)
-		return fresh, out
+		said := p.report(rule.Report, link, "refused"+d.consent.event(), "No elevation request was opened: "+fresh.Reason, task.Seen)
+		return fresh, Promise{Links: missConsent(link, d), Ops: said, At: task.Seen}
 	}
 	return fresh, Promise{}
 }

@@ -38,6 +38,18 @@ const (
 	Unproven
 )
 
+// event tells apart what a task hears of an elevation that is not opened: each once.
+func (c Consent) event() string {
+	switch c {
+	case TooLate:
+		return "/late"
+	case Elsewhere:
+		return "/elsewhere"
+	case NotAsked, Forbidden, Approved, Unproven:
+	}
+	return ""
+}
+
 // decided is what the approvals of a task come to, why, and when the newest one that
 // counts was given.
 type decided struct {

@@ -93,7 +93,7 @@ func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (
 	}
 	out := Promise{Links: []Link{link}, Ops: []Op{op}, At: task.Seen}
 	if op.State == Parked {
-		said := p.report(rule.Report, link, "parked", "No elevation request was opened: "+op.Reason, task.Seen)
+		said := p.report(rule.Report, link, "parked"+d.consent.event(), "No elevation request was opened: "+op.Reason, task.Seen)
 		out.Ops = append(out.Ops, since(said, op.Fact)...)
 	}
 	return out, d.why
