@@ -109,7 +109,7 @@ func (s *strangers) stillOpen(ctx context.Context, report *Report) error {
 			switch {
 			case link.MMD == "" || link.MMD == e.ID && link.Ended.IsZero():
 			case link.MMD != e.ID:
-				s.keep(e.PlanOfAction, plan.Found{ID: e.ID, Created: e.Created})
+				s.keep(e.PlanOfAction, plan.Found{Created: e.Created, ID: e.ID})
 			case rule == nil || link.ByHand:
 				report.Unread = append(report.Unread, fmt.Sprintf("elevation request %s is open, and the link of %s was ended (%s): close it by hand unless it is needed", e.ID, link.Number, link.EndedBy))
 			default:
