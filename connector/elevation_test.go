@@ -910,3 +910,53 @@ func TestATaskHearsOfEachReasonWhyNothingWasOpened(t *testing.T) {
 		})
 	}
 }
+
+// TestARequesterWhoIsHiddenApprovesNothing takes away the right to see who asked for it.
+func TestARequesterWhoIsHiddenApprovesNothing(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		hidden  map[string]bool
+		asEmpty bool
+		said    string
+	}{
+		"one field":                  {map[string]bool{"sc_req_item.requested_for": true}, false, "request_item.requested_for was not readable"},
+		"all fields":                 {map[string]bool{"sc_task.opened_by": true, "sc_req_item.requested_for": true}, false, "opened_by was not readable"},
+		"all fields, shown as empty": {map[string]bool{"sc_task.opened_by": true, "sc_req_item.requested_for": true}, true, "name nobody"},
+	}
+	for name, tt := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				task, item := r.world.Task(r.users, "")
+				r.world.ITSM.Set("sc_task", task, map[string]string{"opened_by": r.users.Bea})
+				if len(tt.hidden) > 1 {
+					r.world.ITSM.Set("sc_task", task, map[string]string{"opened_by": r.users.Ada})
+				}
+				r.world.ITSM.Switch(func(s *itsm.Switches) { s.HiddenFields, s.HiddenAsEmpty = tt.hidden, tt.asEmpty })
+				r.world.ITSM.Decide("sc_req_item", item, r.users.Ada, "approved")
+				r.cycles(4)
+				if said := strings.Join(r.taskSaid(task), "\n"); len(r.world.MMD.Elevations()) != 0 || !strings.Contains(said, tt.said) {
+					t.Errorf("%+v, the task was told %q\n%s", r.world.MMD.Elevations(), said, r.story())
+				}
+				r.world.ITSM.Switch(func(s *itsm.Switches) { s.HiddenFields = nil })
+				r.world.ITSM.Decide("sc_req_item", item, r.world.ITSM.User("cat.wong", nil), "approved")
+				r.cycles(4)
+				r.elevation(true)
+			})
+		})
+	}
+}
+
+// TestATaskWithoutAnItemIsApprovedOnItsOwn leads to no requester but its own.
+func TestATaskWithoutAnItemIsApprovedOnItsOwn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		task, _ := r.world.Task(r.users, "")
+		r.world.ITSM.Set("sc_task", task, map[string]string{"request_item": ""})
+		r.world.ITSM.Decide("sc_task", task, r.users.Bea, "approved")
+		r.cycles(4)
+		r.elevation(true)
+	})
+}

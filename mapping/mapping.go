@@ -6,6 +6,7 @@ package mapping
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -234,6 +235,22 @@ func (r *ElevationRule) Closes(in Input) (bool, string) {
 		return false, fmt.Sprintf("close.when (%s) does not hold%s", r.at(r.close.line), r.close.values(in.Record))
 	}
 	return true, fmt.Sprintf("close.when holds (%s)%s", r.at(r.close.line), r.close.values(in.Record))
+}
+
+// NotByUnknown says why it cannot be known whose approval does not count. Empty: it can. A
+// desk may show a field as empty that it keeps back: one of them has to name somebody.
+func (r *ElevationRule) NotByUnknown(row Row) string {
+	named := len(r.NotBy) == 0
+	for _, path := range r.NotBy {
+		if !readable(row, path) {
+			return path + " was not readable, a right is missing"
+		}
+		named = named || row[path].Value != ""
+	}
+	if !named {
+		return strings.Join(r.NotBy, " and ") + " name nobody"
+	}
+	return ""
 }
 
 // CloseUndecided says why it cannot be known whether the task asks for that. Empty: it can.

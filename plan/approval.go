@@ -84,6 +84,7 @@ func (d decided) takenBack(link Link) bool {
 //	field                                    result
 //	approved, and its object's rows agree    approved
 //	approved, rows unreadable or not agreed  unproven: fail closed
+//	approved, who asked for it is hidden     unproven: fail closed
 //	approved, row older than within          too late
 //	empty, not requested, not_required       the next field is looked at
 //	requested, rejected, cancelled, other    forbidden
@@ -143,6 +144,8 @@ func confirmed(rule *mapping.ElevationRule, row mapping.Row, path string, rows [
 		d.by, d.why = nil, path+" is approved, but one of its approval rows is rejected"
 	case found == 0:
 		d.why = path + " is approved, but no approval rows of it can be read"
+	case rule.NotByUnknown(row) != "":
+		d.by, d.why = nil, path+" is approved, but whose approval does not count is not known: "+rule.NotByUnknown(row)
 	case person == "" && excluded > 0:
 		d.why = path + " is approved only by " + strings.Join(rule.NotBy, " or ") + ", who may not"
 	case person == "":
