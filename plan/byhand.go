@@ -96,10 +96,12 @@ func EndByHand(story Story, why string, now time.Time) ([]Op, Promise, error) {
 		link.Ended = now
 	}
 	link.EndedBy, link.ByHand, link.Notice, link.Unheard = why, true, "", ""
-	promise := Promise{Links: []Link{link}, At: now}
+	promise := Promise{At: now}
 	if open {
-		promise.Ops = []Op{Planner{}.closeElevation(RuleGone(link.Rule), link, "Not wanted any more", "its link was ended: "+why, now)}
+		ended := reason{"ended", "Not wanted any more", "its link was ended: " + why}
+		promise.Ops = Planner{}.closeFor(RuleGone(link.Rule), &link, append(standing(link), ended), now)
 	}
+	promise.Links = []Link{link}
 	return out, promise, nil
 }
 

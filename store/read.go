@@ -158,18 +158,21 @@ func opsOf(q plan.OpQuery) list[plan.Op] {
 	}
 	out := opList(s)
 	if q.Brief {
-		out.head, out.scan = "SELECT seq, ended, doc FROM ops", briefOp
+		out.head, out.scan = "SELECT seq, ended, kind, doc FROM ops", briefOp
 	}
 	return out
 }
 
-// briefOp reads an op, and of one that has ended not the rows that it was decided on.
+// briefOp reads an op, and of one that has ended not the rows that it was decided on. What
+// an elevation was opened for is compared with its task for as long as it is open.
 func briefOp(found *sql.Rows) (plan.Op, error) {
 	var seq, ended int64
+	var kind plan.Kind
 	var doc []byte
-	if err := found.Scan(&seq, &ended, &doc); err != nil {
+	if err := found.Scan(&seq, &ended, &kind, &doc); err != nil {
 		return plan.Op{}, err
 	}
+	brief := ended != 0 && kind != plan.ElevationCreate
 	var op struct {
 		plan.Op
 		Basis struct { // instead of the op's own
@@ -178,12 +181,12 @@ func briefOp(found *sql.Rows) (plan.Op, error) {
 			Approvals   []string
 		}
 	}
-	into := any(&op)
-	if ended == 0 {
-		into = &op.Op
+	into := any(&op.Op)
+	if brief {
+		into = &op
 	}
 	err := json.Unmarshal(doc, into)
-	if ended != 0 {
+	if brief {
 		op.Op.Basis = plan.Basis{Seen: op.Basis.Seen, Since: op.Basis.Since, Rev: op.Basis.Rev, Approvals: op.Basis.Approvals}
 	}
 	op.Seq = seq

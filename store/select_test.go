@@ -159,8 +159,10 @@ func TestABriefReadOfOpsLeavesOutTheRowsOfThoseThatEnded(t *testing.T) {
 		waits, ended := aCreate(aLink(1)), aCreate(aLink(2))
 		waits.Basis, ended.Basis = basis, basis
 		ended.State, ended.Ended, ended.Body, ended.Reason = plan.Done, noon, []byte(`{"a":"b"}`), "why"
-		promise(t, l, plan.Promise{Links: []plan.Link{aLink(1), aLink(2)}, Ops: []plan.Op{waits, ended}})
-		waits.Seq, ended.Seq = 1, 2
+		opened := ended
+		opened.Key, opened.Kind = "elevation.create/x/1", plan.ElevationCreate
+		promise(t, l, plan.Promise{Links: []plan.Link{aLink(1), aLink(2)}, Ops: []plan.Op{waits, ended, opened}})
+		waits.Seq, ended.Seq, opened.Seq = 1, 2, 3
 		for _, brief := range []bool{false, true} {
 			if brief {
 				ended.Basis = plan.Basis{Seen: noon, Since: noon.Add(-time.Hour), Rev: "r", Approvals: []string{"a"}}
@@ -172,7 +174,7 @@ func TestABriefReadOfOpsLeavesOutTheRowsOfThoseThatEnded(t *testing.T) {
 				}
 				got = append(got, op)
 			}
-			if diff := cmp.Diff([]plan.Op{waits, ended}, got); diff != "" {
+			if diff := cmp.Diff([]plan.Op{waits, ended, opened}, got); diff != "" {
 				t.Errorf("brief: %t (-want +got):\n%s", brief, diff)
 			}
 		}
