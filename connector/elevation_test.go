@@ -960,3 +960,23 @@ func TestATaskWithoutAnItemIsApprovedOnItsOwn(t *testing.T) {
 		r.elevation(true)
 	})
 }
+
+// What a person ended is not opened by a new approval: end-link says so.
+func TestAnElevationThatAPersonEndedIsNotOpenedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, task := elevated(t)
+		r.end(r.elevationLinkOf(task))
+		r.rest()
+		r.elevation(false)
+		time.Sleep(time.Hour)
+		item := r.world.ITSM.Row("sc_task", task)["request_item"]
+		r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "requested"})
+		r.cycles(3)
+		r.world.ITSM.RequestApproval("sc_req_item", item, r.users.Bea)
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "approved"})
+		r.rest()
+		r.elevation(false)
+	})
+}
