@@ -175,7 +175,7 @@ func TestCommentsStopWhileARecordIsWithAnotherGroup(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
-				r.rule("reopen: note", "reopen: note\n    leave: "+tt.leave)
+				r.rule("leave: stop", "leave: "+tt.leave)
 				incident := r.world.Incident(r.users, "Laptop does not start", nil)
 				r.rest()
 				group := r.world.ITSM.Row("incident", incident)["assignment_group"]

@@ -43,7 +43,11 @@ func (p *pass) probe(ctx context.Context, story plan.Story, op plan.Op) error {
 	if after.State == plan.Done {
 		r.id, r.reply = look.ID, plan.Reply{Outcome: plan.WasDone, At: look.At}
 		p.count(op.Kind.Side(), op.Kind, r)
-		follow = p.followFound(story.Link, op, after, r)
+		if follow = p.followFound(story.Link, op, after, r); !look.Found {
+			link := story.Link
+			link.Vanished = append(slices.Clone(link.Vanished), op.Mark)
+			follow.Links = []plan.Link{link}
+		}
 	}
 	p.Log.LogAttrs(ctx, slog.LevelInfo, "looked for a write whose outcome is unknown", slog.String("op", op.Key),
 		slog.String("number", story.Link.Number), slog.Bool("found", look.Found), slog.String("state", string(after.State)), slog.String("reason", after.Reason))
@@ -239,13 +243,13 @@ func (p *pass) lookForNote(ctx context.Context, story plan.Story, op plan.Op) (p
 	if again != "" {
 		return plan.Look{Found: true, Mark: again}, result{}, nil
 	}
-	known, err := p.known(ctx, story.Link.ID, plan.MMD)
+	known, err := p.known(ctx, story.Link, plan.MMD)
 	return plan.Look{Sees: len(notes) > 0, Bare: !known, Blind: "the ticket shows no notes"}, result{}, err
 }
 
 // lookForWorkNote reads the journal of the record and matches the mark.
 func (p *pass) lookForWorkNote(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
-	rows := 0
+	rows, own := 0, 0
 	for entry, err := range p.Desk.Journal(ctx, []string{story.Link.Record}, journalsOf(op), time.Time{}) {
 		if statusOf(err) == http.StatusForbidden {
 			break // the rows are closed to us: what the record shows is left
@@ -257,9 +261,13 @@ func (p *pass) lookForWorkNote(ctx context.Context, story plan.Story, op plan.Op
 		if plan.MarkOf(entry.Text) == op.Mark {
 			return plan.Look{Found: true}, result{text: entry.Text}, nil
 		}
+		if slices.Contains(plan.FieldsOf(op), entry.Element) {
+			own++
+		}
 	}
 	if rows > 0 {
-		return plan.Look{Sees: true}, result{}, nil
+		wrote, err := p.wrote(ctx, story.Link, plan.RecordNote)
+		return plan.Look{Sees: own > 0 || !wrote && !op.Acknowledged, Blind: "the journal shows none of our own notes, and there are some"}, result{}, err
 	}
 	return p.lookAtDisplay(ctx, story, op)
 }
@@ -273,7 +281,7 @@ func journalsOf(op plan.Op) []string {
 // lookAtDisplay looks for a work note in the text that the record itself shows: a
 // journal without rows may be empty, or closed, or a list that is empty by mistake.
 func (p *pass) lookAtDisplay(ctx context.Context, story plan.Story, op plan.Op) (plan.Look, result, error) {
-	known, err := p.known(ctx, story.Link.ID, plan.ITSM)
+	known, err := p.known(ctx, story.Link, plan.ITSM)
 	if err != nil {
 		return plan.Look{}, result{}, err
 	}
@@ -306,7 +314,12 @@ func lookAtText(op plan.Op, rec itsm.Record, known, texts bool) (plan.Look, resu
 		// The text of the field that was to be written shows all of it. Another one's proves
 		// that text is shown, where it is all that ever was.
 		own := shown && slices.Contains(plan.FieldsOf(op), field)
-		look.Sees = look.Sees || own && (!known || cell.Display != "") || cell.Display != "" && texts
+		switch {
+		case cell.Display != "":
+			look.Sees = look.Sees || own || texts && !op.Acknowledged
+		case own && !known:
+			look.Sees = look.Sees || !op.Acknowledged
+		}
 	}
 	return look, result{}
 }
@@ -326,23 +339,34 @@ func shownUnder(mark, text string) string {
 	return ""
 }
 
-// known says that the ledger knows of notes on one side of a link.
-func (p *pass) known(ctx context.Context, link string, side plan.Side) (bool, error) {
-	notes, err := p.Ledger.Notes(ctx, []string{link})
+// known says that the ledger knows of notes on one side of a link, of its ticket if that is
+// the vendor's: those of a ticket that the record had before are not to be seen on it.
+func (p *pass) known(ctx context.Context, link plan.Link, side plan.Side) (bool, error) {
+	notes, err := p.Ledger.Notes(ctx, []string{link.ID})
 	if err != nil {
-		return false, fmt.Errorf("read the notes of link %s: %w", link, err)
+		return false, fmt.Errorf("read the notes of link %s: %w", link.ID, err)
 	}
 	for _, n := range notes {
-		if n.Side == side {
+		if n.Side == side && (side == plan.ITSM || !n.Seen.Before(link.Linked)) {
 			return true, nil
 		}
 	}
-	kind := plan.TicketNote
 	if side == plan.ITSM {
-		kind = plan.RecordNote
+		return p.wrote(ctx, link, plan.RecordNote)
 	}
-	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{Links: []string{link}, Kinds: []plan.Kind{kind}, States: []plan.State{plan.Done}}) {
-		return op.Key != "" && err == nil, err
+	return p.wrote(ctx, link, plan.TicketNote)
+}
+
+// wrote says that the bridge has written notes of a kind under a link, to the ticket that it
+// has now.
+func (p *pass) wrote(ctx context.Context, link plan.Link, kind plan.Kind) (bool, error) {
+	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{Links: []string{link.ID}, Kinds: []plan.Kind{kind}, States: []plan.State{plan.Done}}) {
+		if err != nil {
+			return false, err
+		}
+		if kind == plan.RecordNote || !op.Ended.Before(link.Linked) {
+			return true, nil
+		}
 	}
 	return false, nil
 }
@@ -354,7 +378,8 @@ func (p *pass) lookAtRecord(ctx context.Context, story plan.Story, op plan.Op) (
 	if err != nil {
 		return plan.Look{}, result{}, err
 	}
-	if !plan.Shows(op, story.Link, rec) && p.Planner.Differs(op, story.Link, rec) {
+	shows := plan.Shows(op, story.Link, rec)
+	if !shows && p.Planner.Differs(op, story.Link, rec) {
 		return plan.Look{Sees: true, Unclear: p.Planner.Unclear(op, story.Link, rec)}, result{}, nil
 	}
 	var set map[string]string
@@ -365,6 +390,8 @@ func (p *pass) lookAtRecord(ctx context.Context, story plan.Story, op plan.Op) (
 	for field, value := range set {
 		if cell, shown := rec.Row[field]; shown && cell.Value == value {
 			after[field] = cell
+		} else if shown && shows { // it was written, and is another's word by now
+			after[field] = mapping.Cell{Value: value}
 		}
 	}
 	return plan.Look{Found: true}, result{after: after}, nil

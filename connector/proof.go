@@ -239,7 +239,7 @@ func (f *proof) tickets(ctx context.Context) error {
 		if err != nil {
 			return &sideError{err: err}
 		}
-		if len(list) == 0 && slices.ContainsFunc(story.Notes, func(n plan.Note) bool { return n.Side == plan.MMD }) {
+		if len(list) == 0 && slices.ContainsFunc(story.Notes, func(n plan.Note) bool { return n.Side == plan.MMD && !n.Seen.Before(story.Link.Linked) }) {
 			f.hiding[story.Link.ID] = f.Now()
 		}
 		for _, n := range list {

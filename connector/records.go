@@ -203,7 +203,7 @@ func (p *Poller) observe(ctx context.Context, t table, records []itsm.Record, r 
 	var news []plan.Record
 	for _, rec := range records {
 		story := stories[rec.Value("sys_id")]
-		quiet := story != nil && story.Link.Rev == rec.Value("sys_mod_count") && !p.Planner.Behind(story.Link, plan.OfRecord)
+		quiet := story != nil && story.Link.Rev == rec.Value("sys_mod_count") && !p.Planner.Behind(story.Link, plan.OfRecord) && !p.Planner.Unseen(story.Link, row(rec))
 		if quiet && (story.Link.MMD != "" || story.Link.ByHand) {
 			continue
 		}
@@ -287,7 +287,8 @@ func (p *Poller) complete(ctx context.Context, t table, news []plan.Record, stor
 			continue
 		}
 		ids = append(ids, rec.ID())
-		if named := rec.Row["correlation_id"].Value; !linked && named != "" {
+		named := rec.Row["correlation_id"].Value
+		if known := story != nil && story.Link.MMD == named; !linked && !known && named != "" {
 			found, err := p.ticketNamed(ctx, named, rec.Seen)
 			if refused := names.take(named, err); refused != nil {
 				return refused

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+
+	"bridge/plan"
 )
 
 // refused are tickets or tasks that a side refuses to show, each for itself: the others go on.
-// Three in a row are the side's trouble.
+// Three in a row that it fails at are the side's trouble.
 type refused struct {
 	mu  sync.Mutex
 	row int
@@ -17,10 +19,10 @@ type refused struct {
 }
 
 // take takes in how a ticket was read. The error that it gives is the side's.
-func (r *refused) take(id string, err error) error { return r.takeOne("ticket", id, err) }
+func (r *refused) take(id string, err error) error { return r.takeOne(plan.MMD, "ticket "+id, err) }
 
-// takeOne takes in how a thing of some kind was read.
-func (r *refused) takeOne(kind, id string, err error) error {
+// takeOne takes in how a thing of a side was read.
+func (r *refused) takeOne(side plan.Side, id string, err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil {
@@ -28,9 +30,9 @@ func (r *refused) takeOne(kind, id string, err error) error {
 		return nil
 	}
 	r.row++
-	err = &sideError{err: fmt.Errorf("%s %s: %w", kind, id, err)}
+	err = &sideError{fmt.Errorf("%s: %w", id, err), side}
 	switch status := statusOf(err); {
-	case status == 0, status == http.StatusUnauthorized, status == http.StatusTooManyRequests, r.row >= strikesOut:
+	case status == 0, status == http.StatusUnauthorized, status == http.StatusTooManyRequests, status >= 500 && r.row >= strikesOut:
 		return err
 	}
 	if r.ids == nil {

@@ -179,7 +179,7 @@ func TestAWorkNoteThatTheDeskIgnoresIsSaid(t *testing.T) {
 					}
 					r.cycles(1)
 				}
-				if c := r.counts(); len(r.world.ITSM.Journal(incident, "work_notes")) == 0 && c.Parked+c.Doubt+c.Owed == 0 {
+				if c := r.counts(); len(r.world.ITSM.Journal(incident, "work_notes")) == 0 && c.Parked+c.Doubt+c.Owed+c.Vanished == 0 {
 					t.Errorf("the note is not on the record, and nobody says so: %+v\n%s", c, r.story())
 				}
 			})

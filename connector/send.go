@@ -326,6 +326,9 @@ func (p *pass) beginAndCall(ctx, held context.Context, story plan.Story, op plan
 	if err != nil || !ready {
 		return nil, op, err
 	}
+	if op.Kind == plan.RecordUpdate {
+		op.Basis.Begun = story.Link.Rev
+	}
 	began := p.Now() // the ledger may keep another clock's
 	if op, err = p.Ledger.Begin(held, op, began); err != nil {
 		return nil, op, fmt.Errorf("begin: %w", err)

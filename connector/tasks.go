@@ -138,7 +138,7 @@ func (p *Poller) askedByID(ctx context.Context, ask itsm.Ask, ids []string, repo
 		} else if err == nil {
 			found = append(found, rec)
 		}
-		if err := names.takeOne("task", id, err); err != nil {
+		if err := names.takeOne(plan.ITSM, "task "+id, err); err != nil {
 			return gone, found, err
 		}
 	}

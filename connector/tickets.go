@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"bridge/itsm"
 	"bridge/mapping"
 	"bridge/mmd"
 	"bridge/plan"
@@ -27,7 +26,7 @@ func (p *Poller) tickets(ctx context.Context, report *Report) error {
 	if err != nil {
 		return err
 	}
-	p.before = before.At
+	p.before = before.Read
 	began := p.Now()
 	listed, err := p.listTickets(ctx, report)
 	if err != nil {
@@ -41,10 +40,13 @@ func (p *Poller) tickets(ctx context.Context, report *Report) error {
 	if err != nil {
 		return err
 	}
-	if listed { // an empty list is no late one
-		if err := p.lagging(ctx, began, seen, linked); err != nil {
-			return err
-		}
+	if before.Read = began; !listed { // an empty list is no late one
+		err = before.keep(ctx, p.Ledger)
+	} else {
+		err = p.lagging(ctx, began, seen, linked)
+	}
+	if err != nil {
+		return err
 	}
 	return p.observeTickets(ctx, seen, nil, report)
 }
@@ -150,7 +152,7 @@ func (p *Poller) lagging(ctx context.Context, began time.Time, seen []plan.Ticke
 	if err != nil {
 		return err
 	}
-	longest, now := most, listing{At: began}
+	longest, now := most, listing{At: began, Read: began}
 	for _, t := range seen {
 		missing := t.Seen.Sub(linked[t.ID])
 		late := !linked[t.ID].Before(before.At) || slices.Contains(before.Missed, t.ID)
@@ -164,9 +166,11 @@ func (p *Poller) lagging(ctx context.Context, began time.Time, seen []plan.Ticke
 	return p.Ledger.SetMeta(ctx, metaLag, longest.String())
 }
 
-// listing is when the tickets were listed, and which of our own were late.
+// listing is when the tickets were listed, and which of our own were late; Read counts also
+// if the list was empty, and each ticket was read by its id.
 type listing struct {
 	At     time.Time `json:"at"`
+	Read   time.Time `json:"read"`
 	Missed []string  `json:"missed,omitempty"`
 }
 
@@ -251,7 +255,7 @@ func (p *Poller) getTickets(ctx context.Context, ids []string, report *Report) (
 	for _, id := range ids {
 		t, err := p.Tickets.Get(ctx, id)
 		if statusOf(err) == 404 {
-			if err := p.notice(ctx, id, "the ticket cannot be read any more (404)"); err != nil {
+			if err := p.notice(ctx, id, plan.TicketGone); err != nil {
 				return nil, nil, err
 			}
 			continue
@@ -338,6 +342,9 @@ func (p *Poller) changed(ctx context.Context, byID map[string]plan.Ticket, watch
 			continue
 		}
 		moved := plan.Moved(rule, link, t) || p.Planner.Behind(link, plan.OfTicket)
+		if shown := plan.ShownAgain(link); !moved && shown.Notice != link.Notice {
+			opened.Add(plan.Promise{Links: []plan.Link{shown}})
+		}
 		if moved {
 			t.Since = p.before
 			changes = append(changes, change{rule, link, t})
@@ -404,69 +411,20 @@ func (p *Poller) twin(ctx context.Context, op plan.Op, twin string) error {
 		if err != nil {
 			return err
 		}
-		if op.Result == twin || slices.Contains(link.Twins, twin) || link.MMD == twin {
+		switch {
+		case link.MMD == twin || slices.Contains(link.Twins, twin):
 			return nil
+		case op.Result == twin && (link.MMD == "" || link.Notice != ""):
+			return nil
+		case op.Result == twin: // the record has another one since
+			link.Notice = fmt.Sprintf("ticket %s, which %s had before %s, is open: nothing that is written there is passed on", twin, link.Number, link.MMD)
+		default:
+			link.Twins = append(link.Twins, twin)
 		}
-		link.Twins = append(link.Twins, twin)
 		_, err := p.promise(ctx, plan.Promise{Links: []plan.Link{link}, At: p.Now()})
 		return err
 	}
 	return nil
-}
-
-// turns plans the tickets that moved: notes are read and planned before a state,
-// and the records are read now, since the rules look at them too.
-func (p *Poller) turns(ctx context.Context, changes []change, report *Report) error {
-	byTable := map[string][]change{}
-	for _, c := range changes {
-		byTable[c.link.Table] = append(byTable[c.link.Table], c)
-	}
-	for _, t := range p.tables() {
-		for some := range slices.Chunk(byTable[t.name], batch) {
-			if err := p.turn(ctx, t, some, report); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (p *Poller) turn(ctx context.Context, t table, changes []change, report *Report) error {
-	var records, links []string
-	for _, c := range changes {
-		records, links = append(records, c.link.Record), append(links, c.link.ID)
-	}
-	not, err := p.readNotes(ctx, links, report)
-	if err != nil {
-		return err
-	}
-	rows := map[string]plan.Record{}
-	seen := p.Now()
-	ask := itsm.Ask{Table: t.name, Fields: t.fields, Display: t.display}
-	for rec, err := range p.Desk.Records(ctx, ask, records) {
-		if err != nil {
-			return &sideError{err: err}
-		}
-		rows[rec.Value("sys_id")] = plan.Record{Table: t.name, Row: row(rec), Seen: seen}
-	}
-	stories, err := p.stories(ctx, plan.LinkQuery{IDs: links})
-	if err != nil {
-		return err
-	}
-	promise := plan.Promise{At: seen}
-	for _, c := range changes {
-		rec, ok := rows[c.link.Record]
-		story := stories[c.link.Record]
-		if !ok || story == nil || not[c.ticket.ID] {
-			continue // the record, or the notes, cannot be read: its turn comes when they can
-		}
-		promise.Add(p.Planner.LinkedTicket(c.rule, *story, c.ticket, rec))
-	}
-	if promise.Empty() {
-		return nil
-	}
-	_, err = p.promise(ctx, promise)
-	return err
 }
 
 func keysOf(m map[string]plan.Ticket) []string { return slices.Sorted(maps.Keys(m)) }

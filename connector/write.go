@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"bridge/itsm"
 	"bridge/mapping"
@@ -110,17 +111,29 @@ func (p *pass) updateRecord(ctx context.Context, link plan.Link, op plan.Op) res
 }
 
 // seek looks for a work note in the journal when its record moved by more than it, or by
-// nobody knows how much: a desk that ignores it answers 200 too. Where the journal cannot
-// be read, its word counts.
+// nobody knows how much: a desk that ignores it answers 200 too.
+//
+//	the journal shows             result
+//	it                            done
+//	none of that field, as ever   done: the desk's word counts
+//	others, or none as yet        unknown: it is looked for, and not sent again
 func (p *pass) seek(ctx context.Context, link plan.Link, op plan.Op, after mapping.Row) result {
-	look, _, err := p.lookForWorkNote(ctx, plan.Story{Link: link}, op)
-	switch {
-	case err == nil && (look.Found || !look.Sees):
-		return p.done(result{after: after})
-	case err == nil:
-		err = errors.New("the desk answered 200, and the journal does not show it")
+	others := false
+	for entry, err := range p.Desk.Journal(ctx, []string{link.Record}, plan.FieldsOf(op), time.Time{}) {
+		if err != nil {
+			break
+		}
+		if plan.MarkOf(entry.Text) == op.Mark {
+			return p.done(result{after: after})
+		}
+		others = true
 	}
-	return p.failed(&rest.Error{Method: "GET", Path: link.Table, Outcome: rest.Unknown, Complete: true, Err: err})
+	if wrote, err := p.wrote(ctx, link, plan.RecordNote); err == nil && wrote && !others {
+		return p.done(result{after: after})
+	}
+	out := p.failed(&rest.Error{Method: "GET", Path: link.Table, Outcome: rest.Unknown, Err: errors.New("the desk answered 200, and the journal does not show it")})
+	out.reply.Acknowledged = true
+	return out
 }
 
 // next says that a revision is the one right after another.
@@ -233,6 +246,9 @@ func (p *pass) follow(link plan.Link, op plan.Op, r result) plan.Promise {
 		var set map[string]string
 		if err := json.Unmarshal(op.Body, &set); done && err == nil && r.after != nil {
 			out.Links = []plan.Link{plan.Updated(link, set, op.Basis.Record, r.after)}
+			if r.after["sys_mod_count"].Value == "" { // it was found: what others wrote since is read again
+				out.Links[0].Rev = ""
+			}
 		}
 	case plan.RecordNote:
 		if done && r.after != nil {

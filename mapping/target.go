@@ -65,6 +65,26 @@ func (r *TicketRule) Create(in Input) Draft { return r.draft(r.create, in) }
 // empty or do not apply are left out, and left alone.
 func (r *TicketRule) Update(in Input) Draft { return r.draft(r.update, in) }
 
+// Hides says that what update makes of a field cannot be decided on this row: a field of the
+// record that it is made of is kept back. A record's state, and whether it is active, are
+// never empty: as nothing, they are kept back too.
+func (r *TicketRule) Hides(field string, row Row) bool {
+	hidden := func(name string) bool {
+		return !readable(row, name) || (name == "state" || name == "active") && row[name].Value == ""
+	}
+	for _, t := range r.update {
+		if t.path != field {
+			continue
+		}
+		for _, e := range t.value.names() {
+			if slices.ContainsFunc(e.fields(), hidden) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Create gives the body of the elevation request that a task becomes.
 func (r *ElevationRule) Create(in Input) Draft { return r.draft(r.create, in) }
 

@@ -58,10 +58,7 @@ func (p Planner) comments(rule *mapping.TicketRule, story Story, rec Record, sen
 			continue
 		}
 		out.Notes = append(out.Notes, note)
-		in := mapping.Input{Record: rec.Row, Note: mapping.Row{
-			"text": {Value: c.Text}, "author": {Value: c.By}, "field": {Value: c.Element}, "at": {Value: c.At.UTC().Format(time.RFC3339)},
-		}}
-		ok, why := rule.SendNote(in)
+		ok, why := rule.SendNote(sending(rec, c))
 		at := c.At.Add(-rec.Ahead)
 		before := !rule.History && at.Before(story.Link.Created)
 		if !ok || !send && !ofMove(story.Link, at) && !ofReturn(rule, story.Link, rec, c) || before {
@@ -79,6 +76,13 @@ func (p Planner) comments(rule *mapping.TicketRule, story Story, rec Record, sen
 		}
 	}
 	return out
+}
+
+// sending is what a rule looks at to say whether a comment goes to the vendor.
+func sending(rec Record, c Comment) mapping.Input {
+	return mapping.Input{Record: rec.Row, Note: mapping.Row{
+		"text": {Value: c.Text}, "author": {Value: c.By}, "field": {Value: c.Element}, "at": {Value: c.At.UTC().Format(time.RFC3339)},
+	}}
 }
 
 // ofMove says that what was written at a time was there when its record was seen to leave,
@@ -108,6 +112,9 @@ func (p Planner) commentEdited(rule *mapping.TicketRule, story Story, rec Record
 	note := Note{Link: story.Link.ID, Side: ITSM, ID: c.ID, Hash: hash(c.Text), Seen: rec.Seen, Mark: seen.marks[c.ID]}
 	out := Promise{Notes: []Note{note}}
 	passedOn := key(TicketNote, story.Link.Record, c.ID, "1")
+	if ok, _ := rule.SendNote(sending(rec, c)); !ok {
+		return out
+	}
 	if note.Mark != "" || !slices.ContainsFunc(story.Ops, func(op Op) bool { return op.Key == passedOn && op.State != Cancelled }) {
 		return out
 	}

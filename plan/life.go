@@ -80,7 +80,7 @@ func (p Planner) OpenedAgain(rule *mapping.TicketRule, link Link, t Ticket) Prom
 	link.Base["event.opened"] = times
 	p.stir(&link, t.Seen)
 	said := p.report(rule.NotesTo.Field, link, "opened/"+strconv.Itoa(times.Turn), "Ticket "+link.MMD+" was opened again by Microsoft.", t.Seen)
-	return Promise{Links: []Link{link}, Ops: said, At: t.Seen}
+	return Promise{Links: []Link{link}, Ops: said, Over: []Hold{{Rule: link.ID, What: HoldsReopened}}, At: t.Seen}
 }
 
 // leave follows a record out of its rule's query, and back into it. Closing is no
@@ -109,23 +109,28 @@ func (p Planner) leave(rule *mapping.TicketRule, link *Link, rec Record) []Op {
 }
 
 // decides says that all fields of a rule's query can be read. A right that is missing may
-// also show as nothing: of what is referred to as before, that proves nothing.
+// also show as nothing: of what is referred to as before, or of a field that is never
+// empty, that proves nothing.
 func decides(rule *mapping.TicketRule, link Link, row mapping.Row) bool {
 	return !slices.ContainsFunc(rule.Query.Fields(), func(field string) bool {
 		cell, readable := row[field]
-		if readable && cell.Value == "" && strings.Contains(field, ".") {
-			of := field[:strings.LastIndexByte(field, '.')]
-			return row[of].Value != "" && row[of].Value == link.Base["record."+of].Value
+		if !readable || cell.Value != "" {
+			return !readable
 		}
-		return !readable
+		dot := strings.LastIndexByte(field, '.')
+		if dot < 0 {
+			return field == "active" || field == "state"
+		}
+		base, known := link.Base["record."+field[:dot]]
+		return row[field[:dot]].Value != "" && (!known || base.Value == row[field[:dot]].Value)
 	})
 }
 
-// away says of a record that was told of its ticket before why it is nobody's here to set
-// any more: it is active, and out of its rule's query. Empty: it is not.
+// away says of a record why it is nobody's here to set any more: it is active, and out of
+// its rule's query. Empty: it is not.
 func away(rule *mapping.TicketRule, link Link, basis Basis) string {
 	row := basis.Record
-	if basis.Before == nil || rule.Leave == "go_on" || row["active"].Value == "false" || !decides(rule, link, row) {
+	if rule.Leave == "go_on" || row["active"].Value == "false" || !decides(rule, link, row) {
 		return ""
 	}
 	if in, why := rule.InQuery(row); !in {
@@ -148,13 +153,18 @@ func (p Planner) event(link *Link, name, text string, now time.Time) Op {
 	return op
 }
 
-// agree ends the holding of fields on which both sides say the same again.
+// agree ends the holding of fields on which both sides say the same again, and of all
+// fields of a record that is closed: nothing would be set any more.
 func agree(link *Link, row mapping.Row) {
+	if row["active"].Value == "false" && link.Held != nil {
+		link.Held = nil
+		link.Notice = link.without(bothMoved)
+	}
 	for field, wanted := range link.Held {
 		if cell, readable := row[field]; readable && cell.Value == wanted {
 			delete(link.Held, field)
 			if len(link.Held) == 0 {
-				link.Notice = ""
+				link.Notice = link.without(bothMoved)
 			}
 		}
 	}
@@ -168,17 +178,29 @@ func (p Planner) hold(rule *mapping.TicketRule, link *Link, held map[string]stri
 			fresh = append(fresh, field)
 		}
 	}
-	link.Held, link.Notice = held, ""
+	link.Held = held
+	link.Notice = link.without(bothMoved)
 	if len(held) == 0 {
 		return nil
 	}
-	link.Notice = fmt.Sprintf("both sides moved %s: nothing is set until they agree", strings.Join(slices.Sorted(maps.Keys(held)), ", "))
+	link.Notice = fmt.Sprintf(bothMoved+"%s: nothing is set until they agree", strings.Join(slices.Sorted(maps.Keys(held)), ", "))
 	if len(fresh) == 0 {
 		return nil
 	}
 	slices.Sort(fresh)
 	event := "held/" + strconv.Itoa(link.Base["ticket"].Turn) + "/" + strings.Join(fresh, "/")
 	return p.report(rule.NotesTo.Field, *link, event, link.Notice+".", now)
+}
+
+// bothMoved begins the notice of a link that holds fields.
+const bothMoved = "both sides moved "
+
+// without gives a link's notice, and none if it begins so: what it says is not so any more.
+func (l Link) without(begins ...string) string {
+	if slices.ContainsFunc(begins, func(text string) bool { return strings.HasPrefix(l.Notice, text) }) {
+		return ""
+	}
+	return l.Notice
 }
 
 // GoOn lets a link go on that was held, on a person's word.

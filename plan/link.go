@@ -69,6 +69,8 @@ type Link struct {
 	// Untold is the ticket as its record was last told of it before that left its rule: what
 	// moved since is told when it is back.
 	Untold mapping.Row `json:",omitempty"`
+	// UntoldSince is when it was last seen to be so.
+	UntoldSince time.Time `json:",omitzero"`
 	// Calmed is when a person let the notes flow again: those before do not count
 	// towards the limit of an hour.
 	Calmed time.Time `json:",omitzero"`

@@ -101,6 +101,8 @@ type Op struct {
 	// Asked says that a person wants what was in doubt to be sent again: it is looked
 	// for once more, and then sent.
 	Asked bool `json:",omitempty"`
+	// Acknowledged says that the side said it was done: it is looked for, and not sent again.
+	Acknowledged bool `json:",omitempty"`
 	// Unsent says that, as far as the ledger knows, no send of it is on its way: it is
 	// only looked for first, and absence has it sent however often it was refused.
 	Unsent bool `json:",omitempty"`
@@ -117,6 +119,8 @@ type Basis struct {
 	// to be so; none: all of it is news.
 	Before mapping.Row `json:",omitempty"`
 	Since  time.Time   `json:",omitzero"`
+	// Begun is the record's revision, as the ledger knew it, when the op was begun.
+	Begun string `json:",omitempty"`
 	// TicketOf answers ticket_of(path) as it stood.
 	TicketOf map[string]string `json:",omitempty"`
 	// Approvals are the rows that approve an elevation.

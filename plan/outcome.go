@@ -29,7 +29,9 @@ type Reply struct {
 	After time.Duration
 	// Complete says that a whole reply came, so that nothing can still be on its way.
 	Complete bool
-	At       time.Time
+	// Acknowledged says that the side said it was done, and nothing shows it.
+	Acknowledged bool
+	At           time.Time
 }
 
 // Timing holds the delays of the protocol.
@@ -115,7 +117,7 @@ func (t Timing) After(op Op, r Reply) Op {
 	case WasImpossible:
 		op.State, op.Frozen, op.Due = Parked, false, r.At
 	case WasUnknown:
-		op.State, op.Probes = Unknown, 0
+		op.State, op.Probes, op.Acknowledged = Unknown, 0, r.Acknowledged
 		op.Waits = t.wait(op, r)
 		op.Due = t.probe(op, r.At)
 	}
@@ -163,7 +165,10 @@ type Look struct {
 //	found  sees  waited  sends so far        state
 //	yes    –     –       –                   done
 //	no     any   any     any, a person asked promised: a person has looked too
-//	no     no    –       –                   unknown, looked for again
+//	no     no    yes     acknowledged        done, and said on the link
+//	no     yes   yes     acknowledged        doubt: a person decides
+//	no     no    a day   –                   doubt: a person decides
+//	no     no    less    –                   unknown, looked for again
 //	no     yes   no      –                   unknown, looked for again
 //	no     yes   yes     one (not elevation) promised: sent once more
 //	no     yes   yes     two, or elevation   doubt: a person decides (on_doubt: hold)
@@ -201,8 +206,10 @@ func (t Timing) looked(op Op, look Look) Op {
 		return op
 	case look.Gone:
 		return t.lookedGone(op, look)
+	case op.Acknowledged && !look.Failed && !look.Began.Before(op.Waits):
+		return lookedAcknowledged(op, look)
 	case !look.Sees:
-		op.Reason = "not found, but that proves nothing: " + look.Blind
+		return t.lookedBlindly(op, look)
 	case look.Began.Before(op.Waits):
 		op.Reason = fmt.Sprintf("not found; absence counts from %s", op.Waits.UTC().Format(time.RFC3339))
 	case op.Undo:
@@ -225,6 +232,27 @@ func (t Timing) looked(op Op, look Look) Op {
 	return op
 }
 
+// lookedAcknowledged gives an op its next state that was acknowledged, and is not to be
+// seen when absence counts: it is not sent again.
+func lookedAcknowledged(op Op, look Look) Op {
+	if look.Sees {
+		op.State, op.Due, op.Reason = Doubt, look.At, "acknowledged, and not to be seen among others: look on the other side, then retry or drop it"
+		return op
+	}
+	op.State, op.Ended, op.Reason = Done, look.At, "acknowledged, and not to be seen: "+look.Blind
+	return op
+}
+
+// lookedBlindly gives an op its next state when the read is not known to see.
+func (t Timing) lookedBlindly(op Op, look Look) Op {
+	op.State, op.Due, op.Reason = Unknown, t.probe(op, look.At), "not found, but that proves nothing: "+look.Blind
+	if !look.Failed && !look.Began.Before(op.Waits.Add(unseenAfter)) {
+		op.State, op.Due = Doubt, look.At
+		op.Reason += fmt.Sprintf(", for %s: look on the other side, then retry or drop it", unseenAfter)
+	}
+	return op
+}
+
 // lookedGone gives an op its next state when what it was written to is gone.
 func (t Timing) lookedGone(op Op, look Look) Op {
 	switch {
@@ -239,6 +267,9 @@ func (t Timing) lookedGone(op Op, look Look) Op {
 	}
 	return op
 }
+
+// unseenAfter is for how long a look may see nothing before a person is asked.
+const unseenAfter = 24 * time.Hour
 
 // bareLooks is how many looks have to show nothing where nothing is known to exist.
 const bareLooks = 3

@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -255,7 +256,7 @@ func (p Planner) newLink(kind LinkKind, rule string, rec Record, story *Story) L
 	if story != nil {
 		link := story.Link.clone()
 		link.Rule, link.Ended, link.EndedBy, link.Moved, link.Rev = rule, time.Time{}, "", rec.Seen, rec.rev()
-		link.Left, link.Held = time.Time{}, nil
+		link.Left, link.Held, link.Untold = time.Time{}, nil, nil
 		if link.MMD != "" {
 			link.Generation, link.MMD, link.Linked = link.Generation+1, "", time.Time{}
 		}
@@ -329,6 +330,7 @@ func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record)
 		}
 	}
 	out.Ops = append(out.Ops, p.leave(rule, &link, rec)...)
+	out.Ops = append(out.Ops, p.replanned(story.Ops, rec)...)
 	switch n := unsaid(link, out); {
 	case !away || !link.Left.IsZero() || n == 0:
 	case old:
@@ -345,12 +347,37 @@ func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record)
 		p.stir(&link, rec.Seen)
 	}
 	link.Rev, link.Number, link.Unheard = rec.rev(), rec.Number(), rec.Unheard
-	if away && link.Left.IsZero() && link.Untold != nil {
-		told := p.caughtUp(rule, link, rec, story.Link.Left)
+	switch in, _ := rule.InQuery(rec.Row); {
+	case link.Untold == nil:
+	case rec.Row["active"].Value == "false":
+		link.Untold = nil // what is opened again after that is another story
+	case link.Left.IsZero() && (in || rule.Leave == "go_on"):
+		told := p.caughtUp(rule, link, rec)
 		link, out.Ops = told.Links[0], append(out.Ops, told.Ops...)
 	}
 	out.Links, out.At = []Link{link}, rec.Seen
 	return out
+}
+
+// replanned promises the parked updates of a record once more that says something else now
+// than when they were decided on.
+func (p Planner) replanned(ops []Op, rec Record) (out []Op) {
+	for _, op := range ops {
+		if op.Kind != RecordUpdate || op.State != Parked || op.Frozen || !says(op.Basis.Record, rec.Row) {
+			continue
+		}
+		op.State, op.Due, op.Reason, op.Basis.Rev, op.Basis.Seen = Promised, rec.Seen, "its record changed: it is decided once more", p.rev(rec.Row), time.Time{}
+		out = append(out, op)
+	}
+	return out
+}
+
+// says tells whether a record says something else than it did, but for who changed it and when.
+func says(was, is mapping.Row) bool {
+	return slices.ContainsFunc(slices.Collect(maps.Keys(is)), func(field string) bool {
+		cell, known := was[field]
+		return !strings.HasPrefix(field, "sys_") && (!known || cell.Value != is[field].Value)
+	})
 }
 
 // unsaid counts the comments that are new and not passed on.
@@ -372,10 +399,29 @@ func (p Planner) stir(link *Link, now time.Time) {
 	}
 }
 
+// compared are the fields of a record that its rule compares.
+func compared(rule *mapping.TicketRule) []string {
+	return slices.Concat([]string{"active"}, rule.TellTicket, rule.UpdateFields, rule.Query.References())
+}
+
+// Unseen says that a field of an open link's record is compared from now on, and was not
+// before: what it says is taken down before it moves.
+func (p Planner) Unseen(link Link, row mapping.Row) bool {
+	rule := p.Rules.Ticket(link.Rule)
+	if rule == nil || link.MMD == "" || !link.Ended.IsZero() {
+		return false
+	}
+	return slices.ContainsFunc(compared(rule), func(field string) bool {
+		_, shown := row[field]
+		_, seen := link.Base["record."+field]
+		return shown && !seen
+	})
+}
+
 // baselines writes down what the record's fields say that the rule compares, and which of
 // them a person moved. ops are those of its link: what they wrote is no person's.
 func (p Planner) baselines(rule *mapping.TicketRule, link *Link, rec Record, ops []Op) {
-	for _, field := range slices.Concat([]string{"active"}, rule.TellTicket, rule.UpdateFields, rule.Query.References()) {
+	for _, field := range compared(rule) {
 		cell, ok := rec.Row[field]
 		if !ok {
 			continue

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -67,12 +69,43 @@ func (p Planner) LinkedTicket(rule *mapping.TicketRule, story Story, t Ticket, r
 	basis := p.basis(rec)
 	basis.Since, basis.Before = t.Since, knownTicket(rule, link)
 	for _, op := range story.Ops {
-		if op.Kind == RecordUpdate && !op.State.Ended() { // what that was to tell is told now
-			basis.Since, basis.Before = op.Basis.Since, op.Basis.Before
-			break
+		if op.Kind != RecordUpdate || op.State.Ended() {
+			continue
+		}
+		basis.Before = op.Basis.Before // what that was to tell is told now
+		if op.State != Parked {
+			basis.Since = op.Basis.Since // else people have moved since, before this turn
+		}
+		break
+	}
+	out := p.turn(rule, link, t, basis, strings.Join(changes, ", "))
+	if !slices.ContainsFunc(out.Ops, func(op Op) bool { return op.Kind == RecordUpdate }) {
+		out.Ops = append(out.Ops, overtaken(story.Ops, t.Seen)...)
+	}
+	return out
+}
+
+// overtaken ends the updates that wait, since their ticket has moved on to what asks for none.
+func overtaken(ops []Op, now time.Time) (out []Op) {
+	for _, op := range ops {
+		if op.Kind == RecordUpdate && !op.Frozen && (op.State == Promised || op.State == Parked) {
+			op.State, op.Ended, op.Reason, op.Basis.Rev = Superseded, now, "its ticket moved on, and nothing is owed for it", "overtaken "+op.Basis.Rev
+			out = append(out, op)
 		}
 	}
-	return p.turn(rule, link, t, basis, strings.Join(changes, ", "))
+	return out
+}
+
+// takenAsItStands begins the notice of a link whose ledger was set back.
+const takenAsItStands = "the ledger was set back, and its ticket's state is taken as it stands: ticket "
+
+// TicketGone is the notice of a link whose ticket is not shown any more.
+const TicketGone = "the ticket cannot be read any more (404)"
+
+// ShownAgain is a link without the notice that its ticket is not shown.
+func ShownAgain(link Link) Link {
+	link.Notice = link.without(TicketGone)
+	return link
 }
 
 // knownTicket is the ticket as its record was last told of it.
@@ -103,25 +136,26 @@ func (p Planner) turn(rule *mapping.TicketRule, link Link, t Ticket, basis Basis
 	op.Basis.Ticket = t.Row
 	op.Fact = t.Seen
 	out := Promise{At: t.Seen}
+	link.Notice = link.without(takenAsItStands, TicketGone)
 	if p.old(&link, OfTicket) && turns.Turn > 1 {
-		link.Notice = "the ledger was set back: the state of ticket " + t.ID + " is taken as it stands"
+		link.Notice = takenAsItStands + t.ID
 		out.Links = []Link{link}
 		return out
 	}
-	set, held, _ := p.update(rule, link, op.Basis)
-	if gone := away(rule, link, op.Basis); gone != "" {
-		if len(set)+len(held) > 0 {
-			out.Ops = p.notSet(rule, &link, op, gone)
+	c := p.update(rule, link, op.Basis)
+	if gone := away(rule, link, op.Basis); gone != "" && len(c.set)+len(c.held) > 0 {
+		out.Ops = p.notSet(rule, &link, op, gone)
+		c = change{set: identity(link, c.set)}
+	} else {
+		explain(&op, rule.Update(mapping.Input{Record: op.Basis.Record, Ticket: op.Basis.Ticket, TicketOf: op.Basis.TicketOf}))
+		if basis.Before == nil && len(c.held) > 0 { // the record is read again first: it is older than its baselines
+			maps.Copy(c.set, c.held)
+			c.held, op.Basis.Seen = nil, time.Time{}
 		}
-		out.Links = []Link{link}
-		return out
+		out.Ops = p.hold(rule, &link, c.held, t.Seen)
 	}
-	explain(&op, rule.Update(mapping.Input{Record: op.Basis.Record, Ticket: op.Basis.Ticket, TicketOf: op.Basis.TicketOf}))
-	link.Notice = ""
-	out.Ops = p.hold(rule, &link, held, t.Seen)
 	out.Links = []Link{link}
-	if len(set) > 0 {
-		op.Body = marshal(set)
+	if op = p.owed(op, c, Record{Row: op.Basis.Record, Seen: t.Seen}); op.State != Superseded {
 		out.Ops = append(out.Ops, op)
 	}
 	return out

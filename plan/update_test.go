@@ -46,7 +46,7 @@ func bothUnder(t *testing.T, owner string) *both {
 	}
 	b := &both{T: t, Planner: plan.Planner{Rules: rules, NotesEvery: time.Minute}, rule: rules.Tickets[0], now: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}
 	b.record = mapping.Row{"sys_id": {Value: "r"}, "number": {Value: "INC1"}, "active": {Value: "true"}, "sys_mod_count": {Value: "1"}}
-	for field, value := range map[string]string{"state": "1", "priority": "3", "close_notes": ""} {
+	for field, value := range map[string]string{"state": "1", "priority": "3", "close_notes": "", "correlation_id": ""} {
 		b.record[field] = mapping.Cell{Value: value}
 	}
 	b.ticket = mapping.Row{"id": {Value: "T"}, "state": {Value: "active"}, "severity": {Value: "3"}}

@@ -228,6 +228,11 @@ func promise(ctx context.Context, tx tx, p documents) ([]string, error) {
 			return nil, err
 		}
 	}
+	for _, hold := range p.Over {
+		if _, err := tx.exec(ctx, "DELETE FROM holds WHERE rule = ? AND what = ?", hold.Rule, hold.What); err != nil {
+			return nil, fmt.Errorf("let %s go: %w", hold.Rule, err)
+		}
+	}
 	for _, link := range p.links {
 		if err := putLink(ctx, tx, link); err != nil {
 			return nil, err
@@ -372,7 +377,7 @@ func otherwise(ctx context.Context, tx tx, key string) error {
 // Begin writes down that an op is about to be sent. It is durable when it returns.
 func (l *Ledger) Begin(ctx context.Context, op plan.Op, now time.Time) (plan.Op, error) {
 	was := op.Attempt
-	op.State, op.Attempt, op.Begun, op.Frozen, op.Probes, op.Waits, op.Unsent = plan.Begun, was+1, now, true, 0, time.Time{}, false
+	op.State, op.Attempt, op.Begun, op.Frozen, op.Probes, op.Waits, op.Unsent, op.Acknowledged = plan.Begun, was+1, now, true, 0, time.Time{}, false, false
 	begun := opDoc{op, encode(op)}
 	err := l.change(ctx, func(ctx context.Context, tx tx) error {
 		if err := tx.schema(ctx, l.schema); err != nil {
