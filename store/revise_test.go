@@ -122,8 +122,19 @@ func TestACommandRecoversWhatNobodyHas(t *testing.T) {
 			}
 			recovered := func(want int) {
 				t.Helper()
-				if n, err := hand.RecoverByHand(t.Context(), noon.Add(time.Minute)); n != want || err != nil {
-					t.Errorf("%d recovered, not %d: %v", n, want, err)
+				got := 0
+				for range 100 { // a server lets go of what a session had a moment after it was closed
+					n, err := hand.RecoverByHand(t.Context(), noon.Add(time.Minute))
+					if got += n; err != nil {
+						t.Fatal(err)
+					}
+					if got >= want {
+						break
+					}
+					time.Sleep(50 * time.Millisecond)
+				}
+				if got != want {
+					t.Errorf("%d recovered, not %d", got, want)
 				}
 			}
 			if url == "" { // a replica divides its work with others by its claims
