@@ -26,6 +26,13 @@ func (p *Poller) notes(ctx context.Context, report *Report) error {
 			resolved, quiet[link.MMD] = append(resolved, link.MMD), link.ID
 		}
 	}
+	if p.before.IsZero() { // another worker lists the tickets
+		listed, err := listedBefore(ctx, p.Ledger)
+		if err != nil {
+			return err
+		}
+		p.before = listed.Read
+	}
 	// A resolved ticket is in no list any more: it is read with its notes.
 	not, err := p.readTickets(ctx, resolved, report)
 	if err != nil {

@@ -49,8 +49,8 @@ type Link struct {
 	Twins []string
 	// Vanished lists marks of notes that were acknowledged and are not to be seen.
 	Vanished []string
-	// Adopted says that the link was found, not made: the first read of its notes
-	// only takes them down.
+	// Adopted says that the link was found, not made: the first read that shows notes only
+	// takes down those from before.
 	Adopted bool `json:",omitempty"`
 	// Notice is said about the link in status: empty when all is well.
 	Notice string

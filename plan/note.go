@@ -90,11 +90,11 @@ func (p Planner) LinkedNotes(rule *mapping.TicketRule, story Story, notes []Vend
 			note.Mark = seen.claim(n.text, n.At)
 		}
 		out.Notes = append(out.Notes, note)
-		if note.Mark == "" && !link.Adopted && n.news() {
+		if known := link.Adopted && n.At.Before(link.Created); note.Mark == "" && !known && n.news() {
 			out.Ops = append(out.Ops, p.recordNotes(rule, Story{Link: link, Ops: story.Ops}, n, now)...)
 		}
 	}
-	link.Adopted = false
+	link.Adopted = link.Adopted && len(notes) == 0 // an empty list proves nothing
 	out.Holds = p.flood(link, story.Ops, out.Ops, now)
 	p.vanished(&link, story, seen, len(notes) > 0, now)
 	p.silence(&link, len(out.Notes) > 0, now)

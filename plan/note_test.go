@@ -138,3 +138,26 @@ func TestOurOwnNotesAreNeverNews(t *testing.T) {
 		t.Errorf("a mark that this ledger does not know is a person's: %+v", got.Ops)
 	}
 }
+
+// A link that was found does not repeat what was said before, also if its ticket shows
+// nothing at first, and loses nothing that is said after.
+func TestAFoundLinkTakesDownWhatWasSaidBefore(t *testing.T) {
+	t.Parallel()
+	p := planner(t)
+	rule := p.Rules.Tickets[0]
+	found := time.Date(2026, 11, 23, 10, 0, 30, 0, time.UTC)
+	story := plan.Story{Link: plan.Link{ID: "ticket/a", Record: "a", MMD: "T", Number: "INC1", Created: found, Adopted: true}}
+	for i, read := range []struct{ notes, owed []string }{
+		{nil, nil},
+		{[]string{"10 vera: old"}, nil},
+		{[]string{"10 vera: old", "50 vera: new"}, []string{"new"}},
+	} {
+		var notes []plan.VendorNote
+		for _, n := range read.notes {
+			notes = append(notes, by(t, n))
+		}
+		if diff := cmp.Diff(read.owed, takeDown(&story, p.LinkedNotes(rule, story, notes, found.Add(time.Minute)))); diff != "" {
+			t.Errorf("read %d owes (-want +got):\n%s", i, diff)
+		}
+	}
+}
