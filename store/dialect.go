@@ -16,6 +16,8 @@ type dialect struct {
 	version, stamp string
 	// size measures the ledger in bytes.
 	size string
+	// lock ends a SELECT of what is written next: another session may be at it.
+	lock string
 	// numbered says that parameters are $1, $2 … and not ?.
 	numbered bool
 }
@@ -29,7 +31,7 @@ func sqlite() dialect {
 
 func postgres() dialect {
 	return dialect{
-		name: "postgres", version: "SELECT version FROM schema_version", stamp: "UPDATE schema_version SET version = %d", numbered: true,
+		name: "postgres", version: "SELECT version FROM schema_version", stamp: "UPDATE schema_version SET version = %d", numbered: true, lock: " FOR UPDATE",
 		size: "SELECT COALESCE(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'",
 	}
 }

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"testing"
 	"time"
@@ -156,5 +158,66 @@ func TestACommandRecoversWhatNobodyHas(t *testing.T) {
 			cfg.Worker = true
 			open(t, cfg) // the lock is free again
 		})
+	}
+}
+
+// TestADropBesideAProbeStands has a command drop a write that a worker has just looked for.
+// The command's transaction is held up between its two writes.
+func TestADropBesideAProbeStands(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	worker := open(t, store.Config{URL: url, Worker: true})
+	command := open(t, store.Config{URL: url})
+	link := aLink(1)
+	op := aCreate(link)
+	op.Kind, op.Key = plan.ElevationCreate, "elevation.create/"+link.Record+"/1"
+	promise(t, worker, plan.Promise{Links: []plan.Link{link}, Ops: []plan.Op{op}})
+	op = theOp(t, worker, op.Key)
+	op, err := worker.Begin(t.Context(), op, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	op.State, op.Due = plan.Unknown, time.Now()
+	if _, err := worker.Settle(t.Context(), op, plan.Promise{}); err != nil {
+		t.Fatal(err)
+	}
+	op = theOp(t, worker, op.Key)
+
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec("INSERT INTO holds (rule, what, doc) VALUES ('x', '', '{}')"); err != nil {
+		t.Fatal(err)
+	}
+	dropped := make(chan error, 1)
+	go func() {
+		_, err := command.Revise(context.Background(), link.ID, func(story plan.Story) ([]plan.Op, plan.Promise, error) {
+			ops, p, err := plan.DropByHand(story, nil, "not wanted", time.Now())
+			p.Holds = []plan.Hold{{Rule: "x"}} // it waits here
+			return ops, p, err
+		})
+		dropped <- err
+	}()
+	time.Sleep(time.Second)
+	settled := make(chan error, 1)
+	go func() {
+		after := op
+		after.Probes, after.State, after.Reason = 1, plan.Promised, "absent for the settle delay: sent once more"
+		_, err := worker.Settle(context.Background(), after, plan.Promise{})
+		settled <- err
+	}()
+	time.Sleep(time.Second)
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	said, err := <-dropped, <-settled
+	if is := theOp(t, worker, op.Key); said == nil && (!is.Undo || is.State == plan.Promised) {
+		t.Errorf("a person dropped it (%v), and it is %s, undo %t (settle: %v): it is sent again", said, is.State, is.Undo, err)
 	}
 }

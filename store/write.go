@@ -410,7 +410,8 @@ func (l *Ledger) Settle(ctx context.Context, op plan.Op, p plan.Promise) (added 
 }
 
 // settleOp writes an op over the one that was begun. One that is not begun any more was
-// taken for lost meanwhile, or looked for: a person may have dropped it since.
+// taken for lost meanwhile, or looked for: a person may have dropped it since, or be about
+// to, so it is read locked.
 func settleOp(ctx context.Context, tx tx, op opDoc) error {
 	if op.Probes == 0 && !op.Undo {
 		if err := setOp(ctx, tx, op, op.Attempt, plan.Begun); !errors.Is(err, plan.ErrStale) {
@@ -418,7 +419,7 @@ func settleOp(ctx context.Context, tx tx, op opDoc) error {
 		}
 	}
 	if !op.Undo {
-		if was, err := readOp(tx.row(ctx, "SELECT seq, doc FROM ops WHERE key = ?", op.Key)); err == nil && was.Undo {
+		if was, err := readOp(tx.row(ctx, "SELECT seq, doc FROM ops WHERE key = ?"+tx.lock, op.Key)); err == nil && was.Undo {
 			return fmt.Errorf("%s was dropped meanwhile: %w", op.Key, plan.ErrStale)
 		}
 	}
