@@ -116,10 +116,34 @@ func (p *Poller) feeds() []feed {
 			return p.tasks(ctx, rule, r)
 		}})
 	}
-	if len(p.Planner.Rules.Elevations) > 0 {
-		out = append(out, feed{"elevation requests", plan.MMD, false, p.elevations})
+	return append(out, feed{"elevation requests", plan.MMD, false, p.requests})
+}
+
+// requests reads the elevation requests while a rule may open one, or the ledger knows
+// one: its rights may be open when its rule is gone. A close that is owed under a link that
+// a person ended has to show, like any other.
+func (p *Poller) requests(ctx context.Context, report *Report) error {
+	if len(p.Planner.Rules.Elevations) == 0 {
+		known := false
+		for _, err := range p.Ledger.Links(ctx, plan.LinkQuery{Kind: plan.ElevationLink, Brief: true, Limit: 1}) {
+			if err != nil {
+				return err
+			}
+			known = true
+		}
+		if !known {
+			return nil
+		}
 	}
-	return out
+	for _, err := range p.Ledger.Ops(ctx, plan.OpQuery{Kinds: []plan.Kind{plan.ElevationClose}, Owed: true, Brief: true}) {
+		if err != nil {
+			return err
+		}
+		if p.closing.IsZero() {
+			p.closing = p.Now()
+		}
+	}
+	return p.elevations(ctx, report)
 }
 
 // ticketFeed is the list of tickets.

@@ -100,6 +100,13 @@ func (s *strangers) stillOpen(ctx context.Context, report *Report) error {
 		return nil
 	}
 	promise := plan.Promise{At: s.began}
+	closes := map[string]plan.Op{}
+	for op, err := range s.Ledger.Ops(ctx, plan.OpQuery{Links: keys(s.known), Kinds: []plan.Kind{plan.ElevationClose}, Brief: true}) {
+		if err != nil {
+			return err
+		}
+		closes[op.Link] = op // the last one
+	}
 	for link, err := range s.Ledger.Links(ctx, plan.LinkQuery{IDs: keys(s.known)}) {
 		if err != nil {
 			return err
@@ -111,7 +118,7 @@ func (s *strangers) stillOpen(ctx context.Context, report *Report) error {
 			case link.MMD != e.ID:
 				s.keep(e.PlanOfAction, plan.Found{Created: e.Created, ID: e.ID})
 			case rule == nil || link.ByHand:
-				report.Unread = append(report.Unread, fmt.Sprintf("elevation request %s is open, and the link of %s was ended (%s): close it by hand unless it is needed", e.ID, link.Number, link.EndedBy))
+				report.Unread = append(report.Unread, s.byHand(e, link, closes[link.ID])...)
 			default:
 				promise.Add(s.Planner.StillOpen(rule, link, s.Timing, s.began))
 			}
@@ -122,6 +129,18 @@ func (s *strangers) stillOpen(ctx context.Context, report *Report) error {
 	}
 	_, err := s.promise(ctx, promise)
 	return err
+}
+
+// byHand says of a request that is open, and whose link ended for good, what a person has
+// to do: nothing while the bridge owes its close itself, or that has yet to show.
+func (s *strangers) byHand(e stranger, link plan.Link, closing plan.Op) []string {
+	if closing.Key != "" && !closing.State.Ended() {
+		return nil
+	}
+	if closing.State == plan.Done && s.began.Sub(closing.Ended) < s.Timing.Wait() {
+		return []string{fmt.Sprintf("elevation request %s of %s was closed, and still shows as open: it is looked at again", e.ID, link.Number)}
+	}
+	return []string{fmt.Sprintf("elevation request %s is open, and the link of %s was ended (%s): close it by hand unless it is needed", e.ID, link.Number, link.EndedBy)}
 }
 
 // adopt links what is left to the tasks whose marks they carry.
