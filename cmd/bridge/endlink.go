@@ -42,12 +42,9 @@ func newEndRule(a *app) *cobra.Command {
 			"hand its links to another rule instead, write was: [RULE] there.",
 		Example: "  bridge end-rule incident --reason \"the contract ended\"",
 	}, func(ctx context.Context, ledger *store.Ledger, name, reason string) error {
-		var links []plan.Link
-		for link, err := range ledger.Links(ctx, plan.LinkQuery{Rule: name, Open: true}) {
-			if err != nil {
-				return err
-			}
-			links = append(links, link)
+		links, err := a.linksOfRule(ctx, ledger, name)
+		if err != nil {
+			return err
 		}
 		if len(links) == 0 {
 			return &failure{code: exitUnable, err: fmt.Errorf("rule %s has no open links", name)}
@@ -68,6 +65,23 @@ func newEndRule(a *app) *cobra.Command {
 		}
 		return errors.Join(left...)
 	})
+}
+
+// linksOfRule finds the open links of a rule, under any name that it had.
+func (a *app) linksOfRule(ctx context.Context, ledger *store.Ledger, name string) (out []plan.Link, err error) {
+	_, rules, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	for link, err := range ledger.Links(ctx, plan.LinkQuery{Open: true}) {
+		if err != nil {
+			return nil, err
+		}
+		if rules.Current(link.Rule) == rules.Current(name) {
+			out = append(out, link)
+		}
+	}
+	return out, nil
 }
 
 // endLink cancels what is owed under a link, and ends it, or does nothing of that.

@@ -120,3 +120,30 @@ func TestAValueThatMeetsNoMapEntryIsToldAndCounted(t *testing.T) {
 		t.Errorf("told again: %s", out)
 	}
 }
+
+// TestEndRuleEndsTheLinksOfARenamedRule: they keep the name that it had.
+func TestEndRuleEndsTheLinksOfARenamedRule(t *testing.T) {
+	t.Parallel()
+	for _, other := range []bool{false, true} {
+		s := newStage(t)
+		s.world.Incident(s.users, "Laptop does not start", nil)
+		s.must(0, "run", "--once")
+		rules, err := os.ReadFile("../../mappings.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.env["BRIDGE_MAPPINGS"] = filepath.Join(s.TempDir(), "mappings.yaml")
+		if err := os.WriteFile(s.env["BRIDGE_MAPPINGS"], []byte(strings.Replace(string(rules), "- name: incident", "- name: trouble\n    was: [incident]", 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if other {
+			s.world.Incident(s.users, "Another one", nil)
+		}
+		s.must(0, "run", "--once")
+		code, out, errs := s.run("end-rule", "trouble", "--reason", "contract")
+		status := s.must(0, "status")
+		if !strings.Contains(status, "links  0 open") {
+			t.Errorf("end-rule ended with %d: %s%s\n%s", code, out, errs, status)
+		}
+	}
+}
