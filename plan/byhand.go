@@ -71,15 +71,21 @@ func DropByHand(story Story, keys []string, reason string, now time.Time) ([]Op,
 //
 //	under it                             result
 //	a write that is owed                 dropped
-//	a close of its elevation request     sent all the same
+//	a close, due or being sent           sent all the same
+//	a close, parked                      sent again
+//	a close, in doubt or dropped         looked for once more, and sent again
 //	an elevation request that is open    closed: rights stay open for nobody
 //	a write that is being sent           refused, and nothing is changed
+//	what is held of it                   nothing is left to let go on
 func EndByHand(story Story, why string, now time.Time) ([]Op, Promise, error) {
 	var out []Op
 	open := story.Link.Kind == ElevationLink && story.Link.MMD != "" && story.Link.Ended.IsZero()
 	for _, op := range story.Ops {
 		if op.Kind == ElevationClose && !op.State.Ended() {
 			open = false
+			if wanted, changed := wantedAgain(op, why, now); changed {
+				out = append(out, wanted)
+			}
 			continue
 		}
 		if op.State.Ended() || op.Undo {
@@ -96,13 +102,28 @@ func EndByHand(story Story, why string, now time.Time) ([]Op, Promise, error) {
 		link.Ended = now
 	}
 	link.EndedBy, link.ByHand, link.Notice, link.Unheard = why, true, "", ""
-	promise := Promise{At: now}
+	promise := Promise{Freed: []Hold{{Rule: link.ID, What: HoldsNotes}, {Rule: link.ID, What: HoldsReopened}}, At: now}
 	if open {
 		ended := reason{"ended", "Not wanted any more", "its link was ended: " + why}
 		promise.Ops = Planner{}.closeFor(RuleGone(link.Rule), &link, append(standing(link), ended), now)
 	}
 	promise.Links = []Link{link}
 	return out, promise, nil
+}
+
+// wantedAgain has a close sent that waits for a person, or that one dropped while it may
+// have been done: who ends its link wants the rights to be closed.
+func wantedAgain(op Op, why string, now time.Time) (Op, bool) {
+	switch {
+	case op.State == Parked:
+		op.State, op.Frozen = Promised, false
+	case op.State == Doubt || op.Undo:
+		op.State, op.Undo, op.Asked = Unknown, false, true
+	default:
+		return op, false
+	}
+	op.Due, op.Waits, op.Reason = now, time.Time{}, "wanted again: "+why
+	return op, true
 }
 
 // RuleGone stands for an elevation rule that is not in the file any more, or need not be:

@@ -80,7 +80,7 @@ func (p Planner) OpenedAgain(rule *mapping.TicketRule, link Link, t Ticket) Prom
 	link.Base["event.opened"] = times
 	p.stir(&link, t.Seen)
 	said := p.report(rule.NotesTo.Field, link, "opened/"+strconv.Itoa(times.Turn), "Ticket "+link.MMD+" was opened again by Microsoft.", t.Seen)
-	return Promise{Links: []Link{link}, Ops: said, Over: []Hold{{Rule: link.ID, What: HoldsReopened}}, At: t.Seen}
+	return Promise{Links: []Link{link}, Ops: said, Freed: []Hold{{Rule: link.ID, What: HoldsReopened}}, At: t.Seen}
 }
 
 // leave follows a record out of its rule's query, and back into it. Closing is no
@@ -203,9 +203,11 @@ func (l Link) without(begins ...string) string {
 	return l.Notice
 }
 
-// GoOn lets a link go on that was held, on a person's word.
-func GoOn(link Link, hold Hold) Link {
-	if hold.What == HoldsReopened {
+// GoOn lets a link go on that was held, on a person's word. One that a person ended stays
+// so. Fields that were held stay as they are.
+func GoOn(link Link, hold Hold, now time.Time) Link {
+	link.Calmed, link.Notice, link.Held = now, "", nil
+	if hold.What == HoldsReopened && !link.ByHand {
 		link.Ended, link.EndedBy, link.Rev = time.Time{}, "", ""
 	}
 	return link

@@ -49,6 +49,8 @@ type Link struct {
 	Twins []string
 	// Vanished lists marks of notes that were acknowledged and are not to be seen.
 	Vanished []string
+	// Seen are those of both that a person has looked at: they are not said again.
+	Seen []string `json:",omitempty"`
 	// Adopted says that the link was found, not made: the first read that shows notes only
 	// takes down those from before.
 	Adopted bool `json:",omitempty"`
@@ -100,6 +102,22 @@ func (l Link) clone() Link {
 	l.Held, l.Untold = maps.Clone(l.Held), maps.Clone(l.Untold)
 	l.Twins = append([]string(nil), l.Twins...)
 	l.Vanished = append([]string(nil), l.Vanished...)
+	l.Seen = append([]string(nil), l.Seen...)
+	return l
+}
+
+// Unseen are the twins and the vanished notes that no person has looked at.
+func (l Link) Unseen() (twins, vanished []string) {
+	seen := func(what string) bool { return slices.Contains(l.Seen, what) }
+	return slices.DeleteFunc(slices.Clone(l.Twins), seen), slices.DeleteFunc(slices.Clone(l.Vanished), seen)
+}
+
+// TakenAsSeen is a link of which a person has looked at what another one, read before,
+// has to say.
+func (l Link) TakenAsSeen(read Link) Link {
+	l = l.clone()
+	twins, vanished := read.Unseen()
+	l.Notice, l.Unheard, l.Seen = "", "", append(l.Seen, append(twins, vanished...)...)
 	return l
 }
 

@@ -50,8 +50,10 @@ type Promise struct {
 	Ops    []Op
 	Notes  []Note
 	Cursor *Cursor
-	// Holds stop what runs away, Over are those whose reason is over.
-	Holds, Over []Hold
+	// Holds stop what runs away.
+	Holds []Hold
+	// Freed are holds that end: of each, its rule and what it holds.
+	Freed []Hold
 	// At is when it was decided.
 	At time.Time
 }
@@ -61,12 +63,13 @@ func (p *Promise) Add(more Promise) {
 	p.Links = append(p.Links, more.Links...)
 	p.Ops = append(p.Ops, more.Ops...)
 	p.Notes = append(p.Notes, more.Notes...)
-	p.Holds, p.Over = append(p.Holds, more.Holds...), append(p.Over, more.Over...)
+	p.Holds = append(p.Holds, more.Holds...)
+	p.Freed = append(p.Freed, more.Freed...)
 }
 
 // Empty says that there is nothing to write.
 func (p *Promise) Empty() bool {
-	return len(p.Links) == 0 && len(p.Ops) == 0 && len(p.Notes) == 0 && len(p.Holds)+len(p.Over) == 0 && p.Cursor == nil
+	return len(p.Links) == 0 && len(p.Ops) == 0 && len(p.Notes) == 0 && len(p.Holds)+len(p.Freed) == 0 && p.Cursor == nil
 }
 
 // Cursor is how far a feed was read. Another fingerprint (of table, query, when

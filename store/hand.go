@@ -73,27 +73,31 @@ func (l *Ledger) RecoverByHand(ctx context.Context, now time.Time) (int, error) 
 
 // Revise changes a link and what was promised under it on a person's word, all of it or
 // nothing: decide is given how they stand, gives the ops as they are to stand and what
-// follows, and may be asked again. It gives the keys of the ops that were not there before.
-func (l *Ledger) Revise(ctx context.Context, link string, decide func(plan.Story) ([]plan.Op, plan.Promise, error)) (added []string, err error) {
+// follows, and may be asked again. It gives how they stand then.
+func (l *Ledger) Revise(ctx context.Context, link string, decide func(plan.Story) ([]plan.Op, plan.Promise, error)) (after plan.Story, err error) {
+	return after, l.persist(ctx, func(ctx context.Context, tx tx) (err error) {
+		after, err = revise(ctx, tx, link, decide)
+		return err
+	})
+}
+
+// persist tries a person's word again that meets what a worker has just written.
+func (l *Ledger) persist(ctx context.Context, do func(context.Context, tx) error) (err error) {
 	for range revisions {
-		err = l.change(ctx, func(ctx context.Context, tx tx) error {
-			added, err = revise(ctx, tx, link, decide)
-			return err
-		})
-		if !errors.Is(err, plan.ErrStale) {
+		if err = l.change(ctx, do); !errors.Is(err, plan.ErrStale) {
 			break
 		}
 	}
-	return added, err
+	return err
 }
 
 // revisions is how often a person's word is tried beside workers that write the same link.
 const revisions = 10
 
-func revise(ctx context.Context, tx tx, link string, decide func(plan.Story) ([]plan.Op, plan.Promise, error)) ([]string, error) {
+func revise(ctx context.Context, tx tx, link string, decide func(plan.Story) ([]plan.Op, plan.Promise, error)) (plan.Story, error) {
 	story, err := wholeStory(ctx, tx, link)
 	if err != nil {
-		return nil, err
+		return story, err
 	}
 	was := map[string]plan.State{}
 	for _, op := range story.Ops {
@@ -101,33 +105,43 @@ func revise(ctx context.Context, tx tx, link string, decide func(plan.Story) ([]
 	}
 	ops, p, err := decide(story)
 	if err != nil {
-		return nil, err
+		return story, err
 	}
 	for _, op := range ops {
 		if err := setOp(ctx, tx, opDoc{op, encode(op)}, op.Attempt, was[op.Key]); err != nil {
-			return nil, err
+			return story, err
 		}
 	}
-	return promise(ctx, tx, written(p))
+	if _, err := promise(ctx, tx, written(p)); err != nil {
+		return story, err
+	}
+	return wholeStory(ctx, tx, link)
 }
 
 // wholeStory reads a link and all that was ever promised under it.
 func wholeStory(ctx context.Context, tx tx, id string) (story plan.Story, err error) {
-	var doc []byte
-	if err := tx.row(ctx, "SELECT version, doc FROM links WHERE id = ?", id).Scan(&story.Link.Version, &doc); err != nil {
-		return story, fmt.Errorf("read link %s: %w", id, err)
+	if story.Link, err = readLink(ctx, tx, id); err != nil {
+		return story, err
 	}
-	version := story.Link.Version
-	if err := json.Unmarshal(doc, &story.Link); err != nil {
-		return story, fmt.Errorf("read link %s: %w", id, err)
-	}
-	story.Link.Version = version
 	found, err := tx.QueryContext(ctx, tx.bind("SELECT seq, doc FROM ops WHERE link = ? ORDER BY seq"), id)
 	if err != nil {
 		return story, fmt.Errorf("read the ops of link %s: %w", id, err)
 	}
 	story.Ops, err = readRows(found, document(func(op *plan.Op, seq int64) { op.Seq = seq }))
 	return story, err
+}
+
+func readLink(ctx context.Context, tx tx, id string) (link plan.Link, err error) {
+	var version int64
+	var doc []byte
+	if err := tx.row(ctx, "SELECT version, doc FROM links WHERE id = ?", id).Scan(&version, &doc); err != nil {
+		return link, fmt.Errorf("read link %s: %w", id, err)
+	}
+	if err := json.Unmarshal(doc, &link); err != nil {
+		return link, fmt.Errorf("read link %s: %w", id, err)
+	}
+	link.Version = version
+	return link, nil
 }
 
 // Hold stops something until a person lets it go on.
@@ -137,19 +151,39 @@ func (l *Ledger) Hold(ctx context.Context, h plan.Hold) error {
 
 // Release ends one hold of a rule or a link; others that it has stand.
 func (l *Ledger) Release(ctx context.Context, h plan.Hold) error {
-	return l.put(ctx, "DELETE FROM holds WHERE rule = ? AND what = ?", h.Rule, h.What)
+	return l.change(ctx, func(ctx context.Context, tx tx) error { return freeHold(ctx, tx, h) })
 }
 
-// ReleaseRead ends one hold that a person has looked at: one that was held anew since,
-// for more, stands.
-func (l *Ledger) ReleaseRead(ctx context.Context, h plan.Hold) error {
-	return l.change(ctx, func(ctx context.Context, tx tx) error {
-		out, err := tx.exec(ctx, "DELETE FROM holds WHERE rule = ? AND what = ? AND doc = ?", h.Rule, h.What, encode(h))
-		if err != nil {
-			return err
+// GoOn ends holds that a person has looked at, all of them or none: one that was held anew
+// since, for more, stands. decide gives a link as it goes on.
+func (l *Ledger) GoOn(ctx context.Context, holds []plan.Hold, decide func(plan.Link, plan.Hold) plan.Link) error {
+	return l.persist(ctx, func(ctx context.Context, tx tx) error {
+		for _, h := range holds {
+			if err := goOn(ctx, tx, h, decide); err != nil {
+				return err
+			}
 		}
-		return moved(out, "what is held of "+h.Rule)
+		return nil
 	})
+}
+
+func goOn(ctx context.Context, tx tx, h plan.Hold, decide func(plan.Link, plan.Hold) plan.Link) error {
+	out, err := tx.exec(ctx, "DELETE FROM holds WHERE rule = ? AND what = ? AND doc = ?", h.Rule, h.What, encode(h))
+	if err != nil {
+		return fmt.Errorf("let go of %s: %w", h.Rule, err)
+	}
+	if err := moved(out, "what is held of "+h.Rule); err != nil {
+		return err
+	}
+	link, err := readLink(ctx, tx, h.Rule)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil // it is a rule that was held
+	}
+	if err != nil {
+		return err
+	}
+	_, err = promise(ctx, tx, written(plan.Promise{Links: []plan.Link{decide(link, h)}}))
+	return err
 }
 
 // SetMeta writes a small fact.

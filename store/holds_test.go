@@ -63,14 +63,35 @@ func TestAHoldThatIsHeldAnewStands(t *testing.T) {
 		looked := holdsOf(t, l)[0]
 		more := plan.Hold{Rule: "incident", Reason: "4,000 creates", Since: noon.Add(time.Minute)}
 		promise(t, l, plan.Promise{Holds: []plan.Hold{more}})
-		if err := l.ReleaseRead(t.Context(), looked); !errors.Is(err, plan.ErrStale) {
+		if err := l.GoOn(t.Context(), []plan.Hold{looked}, nil); !errors.Is(err, plan.ErrStale) {
 			t.Errorf("4,000 creates go on that nobody has looked at: %v", err)
 		}
 		if diff := cmp.Diff([]plan.Hold{more}, holdsOf(t, l)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		if err := l.ReleaseRead(t.Context(), holdsOf(t, l)[0]); err != nil || len(holdsOf(t, l)) != 0 {
+		if err := l.GoOn(t.Context(), holdsOf(t, l), nil); err != nil || len(holdsOf(t, l)) != 0 {
 			t.Errorf("what was looked at is still held: %v", err)
+		}
+	})
+}
+
+// TestHoldsGoOnTogetherOrNotAtAll has one of two be held anew while a person looks.
+func TestHoldsGoOnTogetherOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, l *store.Ledger) {
+		link := aLink(1)
+		notes := plan.Hold{Rule: link.ID, What: plan.HoldsNotes, Reason: "101 notes", Since: noon}
+		creates := plan.Hold{Rule: "incident", Reason: "101 creates", Since: noon}
+		promise(t, l, plan.Promise{Links: []plan.Link{link}, Holds: []plan.Hold{notes, creates}})
+		looked := []plan.Hold{notes, creates}
+		creates.Reason = "4,000 creates"
+		promise(t, l, plan.Promise{Holds: []plan.Hold{creates}})
+		calm := func(link plan.Link, hold plan.Hold) plan.Link { return plan.GoOn(link, hold, noon) }
+		if err := l.GoOn(t.Context(), looked, calm); !errors.Is(err, plan.ErrStale) || len(holdsOf(t, l)) != 2 || !theLink(t, l, link.ID).Calmed.IsZero() {
+			t.Errorf("one went on without the other: %v, %+v", err, holdsOf(t, l))
+		}
+		if err := l.GoOn(t.Context(), holdsOf(t, l), calm); err != nil || len(holdsOf(t, l)) != 0 || theLink(t, l, link.ID).Calmed.IsZero() {
+			t.Errorf("both were looked at: %v, %+v", err, holdsOf(t, l))
 		}
 	})
 }

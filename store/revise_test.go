@@ -187,7 +187,7 @@ func TestADropBesideAProbeStands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer db.Close() //nolint:errcheck // it was only used to hold another up
 	tx, err := db.Begin()
 	if err != nil {
 		t.Fatal(err)
@@ -220,4 +220,36 @@ func TestADropBesideAProbeStands(t *testing.T) {
 	if is := theOp(t, worker, op.Key); said == nil && (!is.Undo || is.State == plan.Promised) {
 		t.Errorf("a person dropped it (%v), and it is %s, undo %t (settle: %v): it is sent again", said, is.State, is.Undo, err)
 	}
+}
+
+// TestALookAtADropThatWasTakenBackIsStale has a worker settle what it has read before a
+// person wanted it again.
+func TestALookAtADropThatWasTakenBackIsStale(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, l *store.Ledger) {
+		link := aLink(1)
+		op := aCreate(link)
+		promise(t, l, plan.Promise{Links: []plan.Link{link}, Ops: []plan.Op{op}})
+		op, err := l.Begin(t.Context(), theOp(t, l, op.Key), noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		op.State, op.Undo = plan.Unknown, true
+		changes := func(op plan.Op) {
+			t.Helper()
+			if _, err := l.Revise(t.Context(), link.ID, func(plan.Story) ([]plan.Op, plan.Promise, error) {
+				return []plan.Op{op}, plan.Promise{}, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		changes(op)
+		again := op
+		again.Undo = false
+		changes(again)
+		op.Probes, op.State, op.Ended = 1, plan.Cancelled, noon
+		if _, err := l.Settle(t.Context(), op, plan.Promise{}); !errors.Is(err, plan.ErrStale) {
+			t.Errorf("what a person wants again is cancelled: %v", err)
+		}
+	})
 }

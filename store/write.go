@@ -228,9 +228,9 @@ func promise(ctx context.Context, tx tx, p documents) ([]string, error) {
 			return nil, err
 		}
 	}
-	for _, hold := range p.Over {
-		if _, err := tx.exec(ctx, "DELETE FROM holds WHERE rule = ? AND what = ?", hold.Rule, hold.What); err != nil {
-			return nil, fmt.Errorf("let %s go: %w", hold.Rule, err)
+	for _, hold := range p.Freed {
+		if err := freeHold(ctx, tx, hold); err != nil {
+			return nil, err
 		}
 	}
 	for _, link := range p.links {
@@ -270,10 +270,18 @@ func putHold(ctx context.Context, tx tx, h plan.Hold) error {
 	return nil
 }
 
+func freeHold(ctx context.Context, tx tx, h plan.Hold) error {
+	if _, err := tx.exec(ctx, "DELETE FROM holds WHERE rule = ? AND what = ?", h.Rule, h.What); err != nil {
+		return fmt.Errorf("let go of %s: %w", h.Rule, err)
+	}
+	return nil
+}
+
 // putLink writes a link if it is as it was when it was read.
 func putLink(ctx context.Context, tx tx, link linkDoc) error {
+	twins, vanished := link.Unseen()
 	columns := []any{
-		link.Rule, link.Table, link.MMD, micros(link.Linked), micros(link.Ended), micros(link.NotesDue), len(link.Twins), len(link.Vanished),
+		link.Rule, link.Table, link.MMD, micros(link.Linked), micros(link.Ended), micros(link.NotesDue), len(twins), len(vanished),
 		number(link.Notice != ""), number(link.Unheard != ""),
 	}
 	var out sql.Result
@@ -418,10 +426,14 @@ func settleOp(ctx context.Context, tx tx, op opDoc) error {
 			return err
 		}
 	}
-	if !op.Undo {
-		if was, err := readOp(tx.row(ctx, "SELECT seq, doc FROM ops WHERE key = ?"+tx.lock, op.Key)); err == nil && was.Undo {
-			return fmt.Errorf("%s was dropped meanwhile: %w", op.Key, plan.ErrStale)
-		}
+	was, err := readOp(tx.row(ctx, "SELECT seq, doc FROM ops WHERE key = ?"+tx.lock, op.Key))
+	switch {
+	case err != nil:
+		return fmt.Errorf("read %s: %w", op.Key, err)
+	case was.Undo && !op.Undo:
+		return fmt.Errorf("%s was dropped meanwhile: %w", op.Key, plan.ErrStale)
+	case op.Undo && !was.Undo && op.Probes > was.Probes: // a look at what was dropped then
+		return fmt.Errorf("%s is wanted again: %w", op.Key, plan.ErrStale)
 	}
 	return setOp(ctx, tx, op, op.Attempt, plan.Promised, plan.Begun, plan.Unknown, plan.Doubt, plan.Parked)
 }

@@ -93,3 +93,56 @@ func TestATicketThatIsDroppedLeavesNothingWaiting(t *testing.T) {
 		})
 	}
 }
+
+// TestResumeDoesNotOpenWhatAPersonEnded: end-link was killed between its two steps.
+func TestResumeDoesNotOpenWhatAPersonEnded(t *testing.T) {
+	t.Parallel()
+	for _, older := range []bool{false, true} { // an older bridge let go in a second step
+		stays(t, older)
+	}
+}
+
+func stays(t *testing.T, older bool) {
+	t.Helper()
+	s := newStage(t)
+	incident := s.world.Incident(s.users, "Laptop does not start", nil)
+	number := s.world.ITSM.Row("incident", incident)["number"]
+	s.must(0, "run", "--once")
+	l := s.worker()
+	for link, err := range l.Links(t.Context(), plan.LinkQuery{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		link.Ended, link.EndedBy = time.Now(), "both sides were quiet"
+		held := plan.Hold{Rule: link.ID, What: plan.HoldsReopened, Since: time.Now(), Reason: "held"}
+		if _, err := l.Promise(t.Context(), plan.Promise{Links: []plan.Link{link}, Holds: []plan.Hold{held}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Revise(t.Context(), link.ID, func(story plan.Story) ([]plan.Op, plan.Promise, error) {
+			return plan.EndByHand(story, "ended by hand: other vendor", time.Now())
+		}); err != nil { // and here it is killed
+			t.Fatal(err)
+		}
+		if older {
+			if err := l.Hold(t.Context(), held); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !older {
+		s.must(0, "run", "--once")
+		s.says(1, "is not held", "resume", number)
+	} else {
+		s.must(3, "run", "--once")
+		s.says(0, "was ended by hand", "resume", number)
+	}
+	s.world.ITSM.Comment("incident", incident, "ada.byron", "Any news?")
+	s.run("run", "--once")
+	s.run("run", "--once")
+	if told := s.world.MMD.Notes(s.world.MMD.Tickets()[0].ID); len(told) > 0 {
+		t.Errorf("a person ended the link, and notes are passed on: %v", told)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -76,7 +77,7 @@ func (a *app) revise(ctx context.Context, ledger *store.Ledger, id string, decid
 	var link plan.Link
 	var ops []plan.Op
 	var promise plan.Promise
-	added, err := ledger.Revise(ctx, id, func(story plan.Story) (_ []plan.Op, _ plan.Promise, err error) {
+	after, err := ledger.Revise(ctx, id, func(story plan.Story) (_ []plan.Op, _ plan.Promise, err error) {
 		link = story.Link
 		ops, promise, err = decide(story)
 		return ops, promise, err
@@ -87,34 +88,42 @@ func (a *app) revise(ctx context.Context, ledger *store.Ledger, id string, decid
 	case err != nil:
 		return fmt.Errorf("change link %s: %w", id, err)
 	}
-	open := len(promise.Ops) > len(added)
 	for _, op := range ops {
 		a.say("%s is %s: %s\n", op.Key, op.State, op.Reason)
-		open = open || op.Kind == plan.ElevationClose
 	}
 	if len(promise.Links) > 0 {
-		if err := a.letGo(ctx, ledger, link); err != nil {
-			return err
-		}
+		a.say("%s is not linked to %s any more\n", link.Number, orElse(link.MMD, "a ticket"))
 	}
-	switch {
-	case open:
-		a.say("%s: elevation request %s stays open, since its close was dropped by hand: bridge mmd close-elevation %s closes it\n", link.Number, link.MMD, link.MMD)
-	case len(added) > 0:
-		a.say("%s: elevation request %s is closed by the next run\n", link.Number, link.MMD)
+	if said := a.rights(after, append(ops, promise.Ops...), len(promise.Links) > 0); said != "" {
+		a.say("%s: elevation request %s %s\n", link.Number, link.MMD, said)
 	}
 	return nil
 }
 
-// letGo ends what is held of a link that ended: there is nothing left to let go on.
-func (a *app) letGo(ctx context.Context, ledger *store.Ledger, link plan.Link) error {
-	for _, what := range []string{plan.HoldsNotes, plan.HoldsReopened} {
-		if err := ledger.Release(ctx, plan.Hold{Rule: link.ID, What: what}); err != nil {
-			return fmt.Errorf("let go of what is held of %s: %w", link.Number, err)
+// rights says what becomes of the rights of a link's elevation request, if a person's word
+// was about its close, or ended the link while that is owed.
+func (a *app) rights(after plan.Story, named []plan.Op, ended bool) string {
+	var last plan.Op
+	for _, op := range after.Ops {
+		if op.Kind == plan.ElevationClose {
+			last = op
 		}
 	}
-	a.say("%s is not linked to %s any more\n", link.Number, orElse(link.MMD, "a ticket"))
-	return nil
+	if last.State.Ended() && !slices.ContainsFunc(named, func(op plan.Op) bool { return op.Key == last.Key }) || !last.State.Ended() && !ended && !last.Undo {
+		return ""
+	}
+	byHand := ": bridge mmd close-elevation " + after.Link.MMD + " closes it"
+	switch {
+	case last.Key == "" || last.State == plan.Done:
+		return ""
+	case last.State == plan.Cancelled:
+		return "stays open, since its close was dropped by hand" + byHand
+	case last.Undo:
+		return "may stay open, since its close may have been done and is not sent again" + byHand
+	case last.Due.After(a.now()):
+		return "is closed by the first run after " + last.Due.UTC().Format(time.RFC3339)
+	}
+	return "is closed by the next run"
 }
 
 // owedBy finds what is owed under a key, or to a record.

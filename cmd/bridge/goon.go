@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"bridge/mapping"
 	"bridge/plan"
@@ -37,17 +36,19 @@ func (a *app) seen(ctx context.Context, ledger *store.Ledger, name string) error
 	}
 	n := 0
 	for _, link := range links {
-		if link.Notice == "" && link.Unheard == "" {
+		needs := linkNeeds(link)
+		if len(needs) == 0 {
 			continue
 		}
 		n++
 		if _, err := ledger.Revise(ctx, link.ID, func(story plan.Story) ([]plan.Op, plan.Promise, error) {
-			story.Link.Notice, story.Link.Unheard = "", ""
-			return nil, plan.Promise{Links: []plan.Link{story.Link}, At: a.now()}, nil
+			return nil, plan.Promise{Links: []plan.Link{story.Link.TakenAsSeen(link)}, At: a.now()}, nil
 		}); err != nil {
 			return err
 		}
-		a.say("%s: taken as seen: %s\n", link.Number, strings.TrimSpace(link.Notice+" "+link.Unheard))
+		for _, n := range needs {
+			a.say("%s: taken as seen: %s\n", link.Number, n.Reason)
+		}
 	}
 	if n == 0 {
 		return &failure{code: exitUnable, err: fmt.Errorf("%s is not held, and status says nothing of it", name)}
@@ -55,27 +56,29 @@ func (a *app) seen(ctx context.Context, ledger *store.Ledger, name string) error
 	return nil
 }
 
-// goOn ends a hold.
-func (a *app) goOn(ctx context.Context, ledger *store.Ledger, hold plan.Hold, waiting int) error {
-	name := "rule " + hold.Rule
-	for link, err := range ledger.Links(ctx, plan.LinkQuery{IDs: []string{hold.Rule}}) {
-		if err != nil {
-			return err
-		}
-		name, link.Calmed, link.Notice = link.Number, a.now(), ""
-		if _, err := ledger.Promise(ctx, plan.Promise{Links: []plan.Link{plan.GoOn(link, hold)}, At: a.now()}); err != nil {
-			return err
-		}
+// goOn ends holds, all of them or none.
+func (a *app) goOn(ctx context.Context, ledger *store.Ledger, holds []plan.Hold, waiting int) error {
+	ended, number := map[string]bool{}, map[string]string{}
+	err := ledger.GoOn(ctx, holds, func(link plan.Link, hold plan.Hold) plan.Link {
+		number[link.ID], ended[link.ID] = link.Number, link.ByHand
+		return plan.GoOn(link, hold, a.now())
+	})
+	if errors.Is(err, plan.ErrStale) {
+		return &failure{code: exitUnable, err: errors.New("more came to be held meanwhile, and nothing was let go: look at it with bridge status, and try again")}
 	}
-	if err := ledger.ReleaseRead(ctx, hold); errors.Is(err, plan.ErrStale) {
-		return &failure{code: exitUnable, err: fmt.Errorf("more came to be held of %s meanwhile: look at it with bridge status, and try again", name)}
-	} else if err != nil {
+	if err != nil {
 		return err
 	}
-	if hold.What == "" {
-		a.say("%s goes on: %d creates will be sent\n", name, waiting)
-		return nil
+	for _, hold := range holds {
+		name := orElse(number[hold.Rule], "rule "+hold.Rule)
+		switch {
+		case ended[hold.Rule]:
+			a.say("%s is held no more, and stays as it is: it was ended by hand\n", name)
+		case hold.What == "":
+			a.say("%s goes on: %d creates will be sent\n", name, waiting)
+		default:
+			a.say("%s goes on\n", name)
+		}
 	}
-	a.say("%s goes on\n", name)
 	return nil
 }

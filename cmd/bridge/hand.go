@@ -98,7 +98,7 @@ func newResume(a *app) *cobra.Command {
 			"N is how many: if more are waiting now than were looked at, nothing is let through.\n" +
 			"A rule whose writes are refused one after the other, a record whose notes ran away, and one that was opened\n" +
 			"again under reopen: hold go on without a number. What status says of a record that is not held is taken as\n" +
-			"seen: it is said again if it is found again.",
+			"seen: a notice is said again if it is found again, a twin or a vanished note only if it is another one.",
 		Example: "  bridge plan\n  bridge resume incident --accept 4000\n  bridge resume INC0012340",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ledger, err := a.openForReading(cmd.Context())
@@ -133,12 +133,7 @@ func (a *app) resume(ctx context.Context, ledger *store.Ledger, name string, acc
 			return err
 		}
 	}
-	for _, hold := range holds {
-		if err := a.goOn(ctx, ledger, hold, waiting); err != nil {
-			return err
-		}
-	}
-	return nil
+	return a.goOn(ctx, ledger, holds, waiting)
 }
 
 // accepted counts the creates of a rule that wait, under any name that it had, and refuses

@@ -175,15 +175,19 @@ func (s *standing) ended(ctx context.Context, ledger *store.Ledger) error {
 // linkNeeds is what a link itself has to say.
 func linkNeeds(link plan.Link) []need {
 	var out []need
-	for _, twin := range link.Twins {
+	twins, vanished := link.Unseen()
+	for _, twin := range twins {
 		beside := " carries its mark beside " + link.MMD
 		if link.MMD == "" {
 			beside = " was opened although it was dropped: nothing is passed on, close it with the vendor"
 		}
-		out = append(out, need{What: "twin", Number: link.Number, Reason: objectOf(link) + " " + twin + beside})
+		out = append(out, need{What: "twin", Number: link.Number, Reason: objectOf(link) + " " + twin + beside, Do: "bridge resume " + link.Number})
 	}
-	for _, mark := range link.Vanished {
-		out = append(out, need{What: "vanished", Number: link.Number, Reason: "the note " + mark + " was taken by the vendor and is not to be seen on " + link.MMD})
+	for _, mark := range vanished {
+		out = append(out, need{
+			What: "vanished", Number: link.Number, Reason: "the note " + mark + " was taken by the vendor and is not to be seen on " + link.MMD,
+			Do: "bridge resume " + link.Number,
+		})
 	}
 	if link.Notice != "" {
 		out = append(out, need{What: "notice", Number: link.Number, Reason: link.Notice, Do: "bridge resume (or end-link) " + link.Number})
