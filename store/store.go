@@ -118,12 +118,14 @@ func path(cfg Config) (string, error) {
 	return filepath.Join(cfg.Dir, rest), nil
 }
 
-// redact keeps a password out of an error about a URL.
+// redact keeps a password out of an error about a URL. It may be in its query, too, or in
+// the other form that PostgreSQL takes (host=… password=…).
 func redact(raw string) string {
 	u, err := url.Parse(raw)
-	if err != nil {
+	if err != nil || u.Host == "" && strings.ContainsAny(raw, "=@") {
 		return "…"
 	}
+	u.RawQuery, u.Fragment = "", ""
 	return u.Redacted()
 }
 

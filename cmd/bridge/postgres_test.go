@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,5 +76,24 @@ func TestAServiceGoesOnWhenItsSessionOnTheLedgerHasEnded(t *testing.T) {
 	stop()
 	if code := <-ended; code != 0 {
 		t.Errorf("the service ended with %d\n%s%s", code, out.String(), errs.String())
+	}
+}
+
+// TestNoPasswordOfTheStoreIsSaid in the forms that PostgreSQL takes.
+func TestNoPasswordOfTheStoreIsSaid(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"postgres://bridge@127.0.0.1:1/bridge?password=hunter2hunter2", "host=127.0.0.1 user=bridge password=hunter2hunter2 dbname=bridge",
+		"postgres://bridge:hunter2hunter2@127.0.0.1:1/bridge", "postgres://bridge:hunter2hunter2@127.0.0.1:nonsense/bridge",
+		"postgres://bridge@127.0.0.1:1/bridge?password=hunter2hunter2&sslmode=nonsense",
+	} {
+		s := newStage(t)
+		s.env["BRIDGE_STORE"] = url
+		for _, args := range [][]string{{"run", "--once"}, {"status"}, {"check"}, {"backup", "copy.db"}} {
+			_, out, errs := s.run(args...)
+			if strings.Contains(out+errs, "hunter2") {
+				t.Errorf("%s with %s says %s%s", args[0], url, out, errs)
+			}
+		}
 	}
 }

@@ -208,7 +208,7 @@ func (c Config) Rules() ([]byte, error) {
 
 // StoreName is the ledger's URL without its password.
 func (c Config) StoreName() string {
-	if u, err := url.Parse(c.Store); err == nil {
+	if u, err := url.Parse(c.Store); err == nil && (u.Host != "" || u.Scheme == "sqlite") {
 		u.RawQuery, u.Fragment = "", ""
 		return u.Redacted()
 	}
