@@ -59,3 +59,6 @@ func (l *Ledger) FreezeOn(ctx context.Context, link string, d time.Duration) err
 		return err
 	})
 }
+
+// UpgradeLock is the number of the lock that an upgrade on PostgreSQL takes.
+func (l *Ledger) UpgradeLock() int64 { return l.number64("migrations") }

@@ -141,7 +141,7 @@ func (l *Ledger) ready(ctx context.Context, cfg Config) error {
 	if err := l.unpooled(asked); err != nil {
 		return err
 	}
-	return l.migratePostgres(ctx, cfg.Worker)
+	return l.migrate(ctx, cfg.Worker)
 }
 
 // unpooled refuses a pooler that hands each statement to another session: claims
@@ -172,29 +172,6 @@ func (l *Ledger) unpooled(ctx context.Context) error {
 		return errors.New("a pooler stands before the server and gives each statement another session: use session pooling, or the server itself")
 	}
 	return nil
-}
-
-// migratePostgres applies what is missing, one program at a time.
-func (l *Ledger) migratePostgres(ctx context.Context, worker bool) error {
-	c, err := l.write.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	if _, err := c.ExecContext(ctx, "SELECT pg_advisory_lock($1)", l.number64("migrations")); err != nil {
-		return errors.Join(err, c.Close())
-	}
-	var empty bool
-	err = c.QueryRowContext(ctx, "SELECT to_regclass('schema_version') IS NULL").Scan(&empty)
-	if err := errors.Join(err, c.Close()); err != nil { // the session goes on with the lock
-		return err
-	}
-	if empty && !worker {
-		err = ErrMissing
-	} else {
-		err = l.migrate(ctx, empty)
-	}
-	_, freed := l.write.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", l.number64("migrations"))
-	return errors.Join(err, freed)
 }
 
 // Now is the time by the ledger's clock, which workers on several machines share: what

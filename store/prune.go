@@ -14,11 +14,13 @@ import (
 // handful is how much one commit lets go of: other writes wait meanwhile.
 const handful = 200
 
-// Prune empties the bodies of ops that ended before a time: their story stays.
+// Prune empties ops that ended before a time of their bodies, and of the rows that they
+// were decided on: their story stays. One that was never sent may have only those.
 func (l *Ledger) Prune(ctx context.Context, before time.Time) (int, error) {
 	var full query
 	full.and("ended > 0 AND ended < ?", micros(before))
-	full.and(`doc LIKE '%"Body":{%'`)
+	full.and(`(doc LIKE '%"Body":{%' OR doc LIKE '%"Record":{%' OR doc LIKE '%"Ticket":{%'
+		OR doc LIKE '%"Before":{%' OR doc LIKE '%"TicketOf":{%')`)
 	n := 0
 	var old []string
 	for op, err := range l.opsWhere(ctx, full) {
@@ -50,7 +52,7 @@ func (l *Ledger) empty(ctx context.Context, old []string, before time.Time) erro
 			if err != nil {
 				return fmt.Errorf("read %s: %w", key, err)
 			}
-			op.Body, op.Basis.Record, op.Basis.Ticket, op.Basis.TicketOf = nil, nil, nil, nil
+			op.Body, op.Basis.Record, op.Basis.Ticket, op.Basis.Before, op.Basis.TicketOf = nil, nil, nil, nil, nil
 			if err := setOp(ctx, tx, opDoc{op, encode(op)}, op.Attempt, op.State); err != nil {
 				return err
 			}

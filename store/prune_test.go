@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"bridge/mapping"
 	"bridge/plan"
 	"bridge/store"
 )
@@ -143,6 +144,29 @@ func TestForgettingManyKeepsTheNewestMomentAndItsRoom(t *testing.T) {
 		}
 		if sizes[3] > most {
 			t.Errorf("the room of what was forgotten is not used again: %v bytes", sizes)
+		}
+	})
+}
+
+// TestPruneLetsGoOfWhatANeverSentOpWasDecidedOn: a create that lacked a field has no body.
+func TestPruneLetsGoOfWhatANeverSentOpWasDecidedOn(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, l *store.Ledger) {
+		link := aLink(1)
+		op := aCreate(link)
+		op.State, op.Body, op.Ended = plan.Cancelled, nil, noon
+		op.Basis.Record = mapping.Row{"caller_id.email": {Value: "ada@acme.example"}}
+		promise(t, l, plan.Promise{Links: []plan.Link{link}, Ops: []plan.Op{op}})
+		if _, err := l.Prune(t.Context(), noon.Add(30*24*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		for op, err := range l.Ops(t.Context(), plan.OpQuery{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(op.Basis.Record) > 0 {
+				t.Errorf("a month after it ended it still holds %v", op.Basis.Record)
+			}
 		}
 	})
 }

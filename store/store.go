@@ -69,8 +69,8 @@ type Ledger struct {
 //go:embed migrations/*/*.sql
 var migrations embed.FS
 
-// Open opens the ledger, takes the lock if it is for a worker, and brings its
-// schema up to date. A newer schema than this program knows is refused.
+// Open opens the ledger. For a worker it takes the lock, and brings the schema up to date.
+// A newer schema than this program knows is refused, and by a command an older one.
 func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now //nolint:forbidigo // the clock of a ledger that is given none
@@ -92,7 +92,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 			return nil, err
 		}
 	}
-	if err := l.connect(ctx, file); err != nil {
+	if err := l.connect(ctx, file, cfg.Worker); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the ledger %s: %w", cfg.URL, err), l.unlock())
 	}
 	go l.writer() //nolint:contextcheck // it writes for many callers, and ends with Close
@@ -160,7 +160,7 @@ func (l *Ledger) prepare(file string, cfg Config) error {
 }
 
 // connect opens one connection that writes and several that read.
-func (l *Ledger) connect(ctx context.Context, file string) error {
+func (l *Ledger) connect(ctx context.Context, file string, worker bool) error {
 	pragmas := "_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)&_pragma=journal_mode(WAL)&_txlock=immediate"
 	dsn := "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + pragmas
 	if file == "" {
@@ -181,7 +181,7 @@ func (l *Ledger) connect(ctx context.Context, file string) error {
 		read.SetMaxIdleConns(8)
 	}
 	l.use(read)
-	return l.migrate(ctx, false)
+	return l.migrate(ctx, worker || file == "")
 }
 
 // use reads on these connections.
@@ -191,21 +191,27 @@ func (l *Ledger) use(read *sql.DB) {
 }
 
 // migrate applies the numbered files that the ledger has not seen, each in its own
-// transaction.
-func (l *Ledger) migrate(ctx context.Context, empty bool) error {
-	var have int
-	if !empty {
-		if err := l.write.QueryRowContext(ctx, l.version).Scan(&have); err != nil {
-			return err
-		}
-	}
+// transaction. Only a worker does: a command that looks would take the ledger away from
+// the older service that runs on it.
+func (l *Ledger) migrate(ctx context.Context, worker bool) error {
 	files, err := fs.Glob(migrations, "migrations/"+l.name+"/*.sql")
 	if err != nil {
 		return err
 	}
 	l.schema = len(files)
-	if have > len(files) {
+	have, err := l.schemaOf(ctx, l.write)
+	if err == nil && !worker && have > 0 && have < len(files) {
+		have, err = l.upgraded(ctx, have)
+	}
+	switch {
+	case err != nil:
+		return err
+	case have > len(files):
 		return fmt.Errorf("its schema is %d, this program knows %d: use a newer bridge", have, len(files))
+	case !worker && have == 0:
+		return ErrMissing
+	case !worker && have < len(files):
+		return fmt.Errorf("its schema is %d, this program needs %d: bridge run brings it up to date; until then use the bridge that runs on it", have, len(files))
 	}
 	for n := have; n < len(files); n++ {
 		text, err := fs.ReadFile(migrations, files[n])
@@ -219,12 +225,62 @@ func (l *Ledger) migrate(ctx context.Context, empty bool) error {
 	return nil
 }
 
+// asker asks for one row: a connection, or a transaction on it.
+type asker interface {
+	QueryRowContext(ctx context.Context, statement string, args ...any) *sql.Row
+}
+
+// schemaOf is the number of the ledger's schema; 0: it is not there yet.
+func (l *Ledger) schemaOf(ctx context.Context, on asker) (n int, err error) {
+	born := true
+	if l.numbered { // to_regclass may answer from what the session knew before it waited for the lock
+		err = on.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM pg_class WHERE relname = 'schema_version' AND pg_table_is_visible(oid))").Scan(&born)
+	}
+	if err == nil && born {
+		err = on.QueryRowContext(ctx, l.version).Scan(&n)
+	}
+	return n, err
+}
+
+// upgraded waits a moment for a worker that has just started, and brings the schema up to
+// date.
+func (l *Ledger) upgraded(ctx context.Context, have int) (int, error) {
+	for range upgradeLooks {
+		select {
+		case <-ctx.Done():
+			return have, ctx.Err()
+		case <-time.After(upgradeLook):
+		}
+		now, err := l.schemaOf(ctx, l.write)
+		if err != nil || now >= l.schema {
+			return now, err
+		}
+	}
+	return have, nil
+}
+
+// upgradeLooks is how often a command looks for a new schema, upgradeLook how long after
+// the look before.
+const (
+	upgradeLooks = 40
+	upgradeLook  = 50 * time.Millisecond
+)
+
+// apply takes the schema one number up, unless another program has done so since it was read.
 func (l *Ledger) apply(ctx context.Context, text string, number int) error {
 	tx, err := l.write.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	if l.numbered {     // SQLite's transaction locks by itself
+		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", l.number64("migrations")); err != nil {
+			return err
+		}
+	}
+	if have, err := l.schemaOf(ctx, tx); err != nil || have >= number {
+		return err
+	}
 	if _, err := tx.ExecContext(ctx, text); err != nil {
 		return err
 	}
