@@ -340,3 +340,28 @@ func TestAnElevationOfARuleThatReadsAnotherTableNow(t *testing.T) {
 		r.elevation(false)
 	})
 }
+
+// TestACloseDoesNotWaitForTicketsThatAreRefused: open rights may not wait.
+func TestACloseDoesNotWaitForTicketsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, task := elevated(t)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets$", Kind: simulator.TooMany, Times: -1})
+		for range 300 {
+			r.world.Incident(r.users, "Laptop", nil)
+		}
+		r.cycle()
+		time.Sleep(30 * time.Second)
+		r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3"})
+		began := time.Now()
+		for range 120 {
+			r.cycles(1)
+			if !r.world.MMD.Elevations()[0].Open {
+				break
+			}
+		}
+		if took := time.Since(began); took > 2*time.Minute {
+			t.Errorf("rights stayed open for %s after their task was closed, while tickets were refused; the close was sent %d times", took, r.opOf(plan.ElevationClose).Attempt)
+		}
+	})
+}

@@ -58,9 +58,11 @@ func (s *Sender) Send(ctx context.Context, report *Report) error {
 		if err := pass.holds(ctx); err != nil { // after that: another worker holds what runs away as it promises it
 			return err
 		}
-		due = pass.untried(due)
-		if len(due) == 0 {
+		if due = pass.untried(due); len(due) == 0 {
 			return nil
+		}
+		if err := pass.closesFirst(ctx, due); err != nil {
+			return err
 		}
 		if err := pass.links(ctx, due); err != nil {
 			return err
@@ -156,6 +158,20 @@ func (p *pass) untried(due []string) []string {
 		}
 	}
 	return out
+}
+
+// closesFirst puts the links that owe the close of an elevation before all others: what
+// tickets wait for may take long, open rights may not.
+func (p *pass) closesFirst(ctx context.Context, due []string) error {
+	closing := map[string]int{}
+	for op, err := range p.Ledger.Ops(ctx, plan.OpQuery{Kinds: []plan.Kind{plan.ElevationClose}, Owed: true, Brief: true}) {
+		if err != nil {
+			return fmt.Errorf("read which elevations are to be closed: %w", err)
+		}
+		closing[op.Link] = 1
+	}
+	slices.SortStableFunc(due, func(a, b string) int { return closing[b] - closing[a] })
+	return nil
 }
 
 // links works through links in parallel. There are more workers than places, so
@@ -276,8 +292,12 @@ func (p *pass) standIn(ctx context.Context, story plan.Story) (bool, error) {
 }
 
 // stopped says that an op is not to be sent in this pass: its rule is held, or a side
-// that it needs has refused three times in a row.
+// that it needs has refused three times in a row. The close of an elevation waits for
+// nothing but its own refusals: those of tickets say nothing on it.
 func (p *pass) stopped(op plan.Op) bool {
+	if op.Kind == plan.ElevationClose {
+		return false
+	}
 	if p.isHeld(op) || p.breaker.paused(op.Kind.Side(), p.Now()) {
 		return true
 	}
