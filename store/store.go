@@ -245,11 +245,13 @@ func (l *Ledger) schemaOf(ctx context.Context, on asker) (n int, err error) {
 // upgraded waits a moment for a worker that has just started, and brings the schema up to
 // date.
 func (l *Ledger) upgraded(ctx context.Context, have int) (int, error) {
+	tick := time.NewTicker(upgradeLook)
+	defer tick.Stop()
 	for range upgradeLooks {
 		select {
 		case <-ctx.Done():
 			return have, ctx.Err()
-		case <-time.After(upgradeLook):
+		case <-tick.C:
 		}
 		now, err := l.schemaOf(ctx, l.write)
 		if err != nil || now >= l.schema {
