@@ -18,3 +18,12 @@ func Run(ctx context.Context, out, errs io.Writer, env map[string]string, args .
 	}
 	return a.main(ctx, args)
 }
+
+// Turns says whether a loop that beat at one time turns at another, by a clock that was set back between.
+func Turns(beat, now time.Time) bool {
+	at := beat
+	w := &wellness{interval: 30 * time.Second, budget: time.Minute, now: func() time.Time { return at }}
+	w.beat()
+	at = now
+	return w.turns()
+}

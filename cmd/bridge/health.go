@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,21 +16,37 @@ import (
 	"bridge/cmd/bridge/config"
 )
 
-// wellness says whether the loop turns: it asks neither side nor ledger, since a
-// probe that depends on others restarts everything when they hiccup.
+// wellness says whether the loop turns, and whether it can use its ledger. It asks
+// neither side nor ledger itself, since a probe that depends on others restarts everything
+// when they hiccup.
 type wellness struct {
 	interval, budget time.Duration
-	now              func() time.Time
-	last             atomic.Int64
+	// now goes on when the machine's clock is set: it has a monotonic reading.
+	now    func() time.Time
+	last   atomic.Pointer[time.Time]
+	failed atomic.Bool
 }
 
-func (w *wellness) beat() { w.last.Store(w.now().UnixNano()) }
+func (w *wellness) beat() {
+	now := w.now()
+	w.last.Store(&now)
+}
 
-// well is true while the loop has turned, or a call of it ended, within three intervals and
+// cycled takes in how a cycle ended: an error is the ledger's, those of a side are its report's.
+func (w *wellness) cycled(err error) {
+	w.beat()
+	w.failed.Store(err != nil)
+}
+
+// turns is true while the loop has turned, or a call of it ended, within three intervals and
 // two long sends.
-func (w *wellness) well() bool {
-	return w.now().Sub(time.Unix(0, w.last.Load())) < 3*w.interval+2*w.budget
+func (w *wellness) turns() bool {
+	gap := w.now().Sub(*w.last.Load())
+	return gap >= 0 && gap < 3*w.interval+2*w.budget
 }
+
+// ready is true while the loop turns, and its last cycle could use the ledger.
+func (w *wellness) ready() bool { return w.turns() && !w.failed.Load() }
 
 // served is what run listens on.
 type served struct{ servers []*http.Server }
@@ -37,16 +54,18 @@ type served struct{ servers []*http.Server }
 // listen opens the addresses of the config: none, one or two.
 func listen(ctx context.Context, cfg *config.Config, well *wellness) (*served, error) {
 	mux := http.NewServeMux()
-	answer := func(w http.ResponseWriter, _ *http.Request) {
-		if !well.well() {
-			http.Error(w, "the loop stands still", http.StatusServiceUnavailable)
-			return
-		}
-		io.WriteString(w, "ok\n") //nolint:errcheck,gosec // the client has gone
+	answer := func(path string, is func() bool, otherwise string) {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+			if !is() {
+				http.Error(w, otherwise, http.StatusServiceUnavailable)
+				return
+			}
+			io.WriteString(w, "ok\n") //nolint:errcheck,gosec // the client has gone
+		})
 	}
-	for _, path := range []string{"/livez", "/readyz", "/healthz"} {
-		mux.HandleFunc("GET "+path, answer)
-	}
+	answer("/livez", well.turns, "the loop stands still")
+	answer("/readyz", well.ready, "the loop stands still, or cannot use its ledger")
+	answer("/healthz", well.ready, "the loop stands still, or cannot use its ledger")
 	s := &served{}
 	for _, address := range []string{cfg.Listen, cfg.ListenMetrics} {
 		if address == "" {
@@ -73,7 +92,8 @@ func (s *served) close() {
 func newHealth(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "health", Short: "Exit 0 while the running service is well", Args: cobra.NoArgs,
-		Long: "Asks the service at listen, or listen_metrics, whether its loop turns. For containers without a shell.",
+		Long: "Asks the service at listen, or listen_metrics, whether its loop turns and can use its ledger. For containers\n" +
+			"without a shell.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(a.configPath, a.env)
 			if err != nil {
@@ -89,6 +109,15 @@ func newHealth(a *app) *cobra.Command {
 			return askHealth(cmd.Context(), address)
 		},
 	}
+}
+
+// why reads what a service says of itself.
+func why(body io.Reader) string {
+	text, err := io.ReadAll(io.LimitReader(body, 200))
+	if err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(string(text))
 }
 
 // askHealth asks this machine's own service.
@@ -112,7 +141,7 @@ func askHealth(ctx context.Context, address string) error {
 	}
 	defer reply.Body.Close() //nolint:errcheck // it was only looked at
 	if reply.StatusCode != http.StatusOK {
-		return &failure{code: exitUnable, err: fmt.Errorf("the service is not well: %s", reply.Status)}
+		return &failure{code: exitUnable, err: fmt.Errorf("the service is not well: %s: %s", reply.Status, why(reply.Body))}
 	}
 	return nil
 }

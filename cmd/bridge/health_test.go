@@ -3,7 +3,10 @@ package main_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"net"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,4 +74,49 @@ func TestAServiceThatHangsIsNotWell(t *testing.T) {
 		well = well || code == 0
 	}
 	t.Error("nothing moves, and it is well")
+}
+
+// TestALoopThatStandsStillIsNotWellWhenTheClockWasSetBack by a day, an hour ago.
+func TestALoopThatStandsStillIsNotWellWhenTheClockWasSetBack(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	if main.Turns(noon, noon.Add(-24*time.Hour+time.Hour)) {
+		t.Error("the loop has stood still for an hour, and is well for 23 more")
+	}
+}
+
+// TestAServiceThatCannotUseItsLedgerIsNotWell has every cycle fail.
+func TestAServiceThatCannotUseItsLedgerIsNotWell(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.must(0, "run", "--once")
+	s.serve()
+	for range 100 {
+		if code, _, _ := s.run("health"); code == 0 {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(s.config), "*.db"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	db, err := sql.Open("sqlite", files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // it was broken on purpose
+	if _, err := db.Exec("DROP TABLE cursors"); err != nil {
+		t.Fatal(err)
+	}
+	incident := s.world.Incident(s.users, "Laptop does not start", nil)
+	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) { // 3 intervals and 2 budgets are 5 s
+		if code, _, errs := s.run("health"); code != 0 {
+			if !strings.Contains(errs, "cannot use its ledger") {
+				t.Errorf("it says %s", errs)
+			}
+			return
+		}
+	}
+	t.Errorf("nothing was sent of %s for 15 s, each cycle fails on the ledger, and it is well (%d tickets)", incident, len(s.world.MMD.Tickets()))
 }

@@ -111,7 +111,7 @@ func (a *app) serve(ctx context.Context, b *bridge) error {
 		<-second
 		a.exit(exitInterrupted)
 	})
-	well := &wellness{interval: b.config.Poll.Interval, budget: b.config.Send.Budget, now: a.now}
+	well := &wellness{interval: b.config.Poll.Interval, budget: b.config.Send.Budget, now: time.Now}
 	well.beat()
 	b.calls.ended = well.beat // a pass of many pages or sends takes longer than any interval
 	served, err := listen(ctx, b.config, well)
@@ -122,7 +122,7 @@ func (a *app) serve(ctx context.Context, b *bridge) error {
 	a.tell("bridge runs: %s and %s, every %s\n", b.config.ITSM.URL.Host, b.config.MMD.URL.Host, b.config.Poll.Interval)
 	var before connector.Report
 	return b.loop.Run(ctx, b.config.Poll.Interval, func(report connector.Report, err error) {
-		well.beat()
+		well.cycled(err)
 		if err != nil && ctx.Err() == nil {
 			a.tell("cycle: %v\n", err)
 		}
