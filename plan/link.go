@@ -112,12 +112,18 @@ func (l Link) Unseen() (twins, vanished []string) {
 	return slices.DeleteFunc(slices.Clone(l.Twins), seen), slices.DeleteFunc(slices.Clone(l.Vanished), seen)
 }
 
-// TakenAsSeen is a link of which a person has looked at what another one, read before,
-// has to say.
+// TakenAsSeen is a link of which a person has looked at what it had to say when it was
+// read. Fields that were held stay as they are.
 func (l Link) TakenAsSeen(read Link) Link {
 	l = l.clone()
 	twins, vanished := read.Unseen()
-	l.Notice, l.Unheard, l.Seen = "", "", append(l.Seen, append(twins, vanished...)...)
+	l.Seen = append(l.Seen, append(twins, vanished...)...)
+	if l.Notice == read.Notice {
+		l.Notice, l.Held = "", nil
+	}
+	if l.Unheard == read.Unheard {
+		l.Unheard = ""
+	}
 	return l
 }
 
