@@ -9,7 +9,7 @@ import (
 )
 
 // What a link came to say after it was read, nobody has seen.
-func TestWhatAPersonHasSeenIsNotSaidAgain(t *testing.T) {
+func TestWhatIsTakenAsSeenIsWhatWasRead(t *testing.T) {
 	t.Parallel()
 	read := plan.Link{Notice: "both sides moved state", Unheard: "closed", Held: map[string]string{"state": "6"}, Twins: []string{"a"}, Vanished: []string{"m"}}
 	later := read
