@@ -105,7 +105,7 @@ func (p Planner) word(rule *mapping.TicketRule, link Link, basis Basis, field st
 // updateAgain decides an update once more on the record as it is now. What became of its
 // fields that are held is promised with it.
 func (p Planner) updateAgain(rule *mapping.TicketRule, op Op, link Link, rec Record) (Op, Promise) {
-	if op.Attempt == 0 && Shows(op, link, rec) { // a ledger that was set back owes what was done, and undone by a person since
+	if older := !p.Aged.IsZero() && !op.Promised.After(p.Aged); older && Shows(op, link, rec) { // it was done, and undone by a person since
 		op.State, op.Reason = Superseded, "the record shows that it was done"
 		return op, Promise{}
 	}
