@@ -129,6 +129,7 @@ func (p *pass) lookForTicket(ctx context.Context, story plan.Story, op plan.Op) 
 		return plan.Look{}, result{}, err
 	}
 	var found []mmd.Ticket
+	theirs := ""
 	since := op.Begun.Add(-skew)
 	if op.Attempt > 1 { // an earlier send may show late
 		since = op.Promised.Add(-skew)
@@ -138,7 +139,13 @@ func (p *pass) lookForTicket(ctx context.Context, story plan.Story, op plan.Op) 
 			return plan.Look{}, result{}, err
 		}
 		if carries(op.Mark, t.Description, t.Title) {
-			found = append(found, t)
+			taken, err := p.taken(ctx, story.Link, t.ID)
+			if err != nil {
+				return plan.Look{}, result{}, err
+			}
+			if theirs = cmp.Or(taken, theirs); taken == "" {
+				found = append(found, t)
+			}
 		}
 		sight.saw(t.ID)
 		if t.Created.Before(since) && (sight.seen || len(found) > 0) {
@@ -146,11 +153,27 @@ func (p *pass) lookForTicket(ctx context.Context, story plan.Story, op plan.Op) 
 		}
 	}
 	if len(found) == 0 {
-		return p.blind(ctx, plan.TicketLink, sight, "the list of tickets shows none that is known to exist")
+		look, err := p.blind(ctx, plan.TicketLink, sight, "the list of tickets shows none that is known to exist")
+		look.Unclear = theirs
+		return look, result{}, err
 	}
 	is, err := p.ofTwins(ctx, story, found)
 	t := ticket(is, p.Now())
 	return plan.Look{Found: true, ID: is.ID}, result{ticket: &t}, err
+}
+
+// taken says that an object with the mark of a link's create is another link's: two never
+// share one, and a person has to look.
+func (p *pass) taken(ctx context.Context, link plan.Link, id string) (string, error) {
+	for other, err := range p.Ledger.Links(ctx, plan.LinkQuery{MMD: []string{id}, Kind: link.Kind}) {
+		if err != nil {
+			return "", err
+		}
+		if other.ID != link.ID {
+			return id + " carries its mark, and is linked to " + other.Number + ": look on the other side, then retry or drop it", nil
+		}
+	}
+	return "", nil
 }
 
 // ofTwins chooses between tickets with one mark: the one that the record names, else
@@ -167,10 +190,11 @@ func (p *pass) ofTwins(ctx context.Context, story plan.Story, found []mmd.Ticket
 	return found[max(slices.IndexFunc(found, func(t mmd.Ticket) bool { return t.ID == named }), 0)], nil
 }
 
-// carries says that one of the texts has a mark at the end of its first line, or
-// anywhere in a title.
+// carries says that a text has a mark at the end of its first line. Where that has none,
+// it counts anywhere in a title: beside a mark of its own, a title quotes.
 func carries(mark, text, title string) bool {
-	return mark != "" && (plan.MarkOf(text) == mark || strings.Contains(strings.ToLower(title), mark))
+	own := plan.MarkOf(text)
+	return mark != "" && (own == mark || own == "" && strings.Contains(strings.ToLower(title), mark))
 }
 
 // sight tells whether a list is known to see: it must show something that is
@@ -192,16 +216,16 @@ func (s *sight) look(blind string) plan.Look {
 
 // blind ends a look that found nothing. Where nothing was known to exist when it began,
 // something may be by now.
-func (p *pass) blind(ctx context.Context, kind plan.LinkKind, s *sight, why string) (plan.Look, result, error) {
+func (p *pass) blind(ctx context.Context, kind plan.LinkKind, s *sight, why string) (plan.Look, error) {
 	look := s.look(why)
 	if look.Bare {
 		now, err := p.sight(ctx, kind)
 		if err != nil {
-			return plan.Look{}, result{}, err
+			return plan.Look{}, err
 		}
 		look.Bare = len(now.known) == 0
 	}
-	return look, result{}, nil
+	return look, nil
 }
 
 // enoughKnown is how many known objects, the newest, are enough to recognise a list by.
@@ -404,6 +428,7 @@ func (p *pass) lookForElevation(ctx context.Context, story plan.Story, op plan.O
 	if err != nil {
 		return plan.Look{}, result{}, err
 	}
+	theirs := ""
 	for e, err := range p.Elevations.List(ctx, mmd.ListOptions{}) {
 		if err != nil {
 			return plan.Look{}, result{}, err
@@ -413,8 +438,16 @@ func (p *pass) lookForElevation(ctx context.Context, story plan.Story, op plan.O
 		case op.Kind == plan.ElevationClose && e.ID == story.Link.MMD:
 			return plan.Look{Found: !e.Closed.IsZero() || e.IsDeleted, ID: e.ID, Sees: true}, result{}, nil
 		case op.Kind == plan.ElevationCreate && carries(op.Mark, e.PlanOfAction, e.Title):
-			return plan.Look{Found: true, ID: e.ID}, result{}, nil
+			taken, err := p.taken(ctx, story.Link, e.ID)
+			if err != nil {
+				return plan.Look{}, result{}, err
+			}
+			if theirs = cmp.Or(taken, theirs); taken == "" {
+				return plan.Look{Found: true, ID: e.ID}, result{}, nil
+			}
 		}
 	}
-	return p.blind(ctx, plan.ElevationLink, sight, "the list of elevation requests shows none that is known to exist")
+	look, err := p.blind(ctx, plan.ElevationLink, sight, "the list of elevation requests shows none that is known to exist")
+	look.Unclear = theirs
+	return look, result{}, err
 }

@@ -216,7 +216,7 @@ func (t Timing) looked(op Op, look Look) Op {
 		op.State, op.Ended, op.Frozen = Cancelled, look.At, true
 		op.Reason += "; it did not appear"
 		return op
-	case look.Unclear != "" && op.sent() > 0:
+	case look.Unclear != "" && (op.sent() > 0 || op.Kind.Creates()):
 		op.State, op.Due, op.Reason = Doubt, look.At, look.Unclear
 		return op
 	case op.sent() >= sends(op.Kind) && !t.Resend[op.Kind] && !op.Unsent:
