@@ -62,3 +62,12 @@ func (l *Ledger) FreezeOn(ctx context.Context, link string, d time.Duration) err
 
 // UpgradeLock is the number of the lock that an upgrade on PostgreSQL takes.
 func (l *Ledger) UpgradeLock() int64 { return l.number64("migrations") }
+
+// PromiseSlowly promises an op, and commits that a while later.
+func (l *Ledger) PromiseSlowly(ctx context.Context, op plan.Op, d time.Duration) error {
+	return l.change(ctx, func(ctx context.Context, tx tx) error {
+		_, err := putOp(ctx, tx, opDoc{op, encode(op)})
+		time.Sleep(d)
+		return err
+	})
+}

@@ -68,7 +68,7 @@ func (l *Ledger) empty(ctx context.Context, old []string, before time.Time) erro
 //	the link                             result
 //	open, or ended since                 kept
 //	owes something, or did since then    kept
-//	held, or with a twin or a lost note  kept: a person has to look at it
+//	held, or with a twin or a lost note  kept until a person has looked at it
 //	ended, or a write dropped, by hand   kept: the word of a person stands
 //	any other                            forgotten
 func (l *Ledger) Forget(ctx context.Context, before time.Time) (int, error) {
@@ -101,10 +101,23 @@ func (l *Ledger) Forget(ctx context.Context, before time.Time) (int, error) {
 	return n, nil
 }
 
+// await waits for what another session writes under a link, on PostgreSQL: what is asked
+// after that sees it.
+func (t tx) await(ctx context.Context, link string) error {
+	if t.lock == "" {
+		return nil
+	}
+	_, err := t.exec(ctx, "SELECT 1 FROM links WHERE id = ?"+t.lock, link)
+	return err
+}
+
 // forget deletes those links of a batch that nothing happened to since they were read.
 func forget(ctx context.Context, tx tx, batch []plan.Link, before time.Time) (n int, err error) {
 	var last time.Time
 	for _, link := range batch {
+		if err := tx.await(ctx, link.ID); err != nil {
+			return 0, err
+		}
 		out, err := tx.exec(ctx, `UPDATE links SET version = version + 1 WHERE id = ? AND version = ?
 			AND NOT EXISTS (SELECT 1 FROM ops WHERE link = links.id AND (ended = 0 OR ended >= ? OR state = 'cancelled' AND frozen = 1))
 			AND NOT EXISTS (SELECT 1 FROM holds WHERE rule = links.id)`, link.ID, link.Version, micros(before))

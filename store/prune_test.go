@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"bridge/mapping"
 	"bridge/plan"
 	"bridge/store"
+	"bridge/store/pgtest"
 )
 
 func TestPruneEmptiesBodiesAndKeepsTheStory(t *testing.T) {
@@ -169,4 +171,39 @@ func TestPruneLetsGoOfWhatANeverSentOpWasDecidedOn(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAWriteBesideAForgettingIsNotLostInSilence has a worker promise a write under a link
+// that another one forgets.
+func TestAWriteBesideAForgettingIsNotLostInSilence(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, l *store.Ledger) {
+		link := aLink(1)
+		link.Ended = noon
+		promise(t, l, plan.Promise{Links: []plan.Link{link}})
+		if n, err := l.Forget(t.Context(), noon.Add(time.Hour)); err != nil || n != 1 {
+			t.Fatal(n, err)
+		}
+		if _, err := l.Promise(t.Context(), plan.Promise{Ops: []plan.Op{aCreate(link)}}); !errors.Is(err, plan.ErrStale) {
+			t.Errorf("a write is owed under a link that is forgotten: %v", err)
+		}
+	})
+}
+
+// TestAForgettingWaitsForAPromise that another worker has written and not committed.
+func TestAForgettingWaitsForAPromise(t *testing.T) {
+	t.Parallel()
+	address := pgtest.URL(t)
+	worker, forgets := open(t, store.Config{URL: address, Worker: true}), open(t, store.Config{URL: address, Worker: true})
+	link := aLink(1)
+	link.Ended = noon
+	promise(t, worker, plan.Promise{Links: []plan.Link{link}})
+	promised := make(chan error, 1)
+	go func() { promised <- worker.PromiseSlowly(t.Context(), aCreate(link), time.Second) }()
+	time.Sleep(500 * time.Millisecond)
+	n, err := forgets.Forget(t.Context(), noon.Add(time.Hour))
+	said := <-promised
+	if links, ops := count(t, worker); n != 0 || err != nil || said != nil || links != 1 || ops != 1 {
+		t.Errorf("%d were forgotten, %v; promised: %v; %d links, %d ops are left", n, err, said, links, ops)
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	sqlite3 "modernc.org/sqlite"
 
 	"bridge/plan"
 )
@@ -335,6 +336,9 @@ func putOp(ctx context.Context, tx tx, op opDoc) (added bool, err error) {
 	out, err := tx.exec(ctx, `INSERT INTO ops (key, link, rule, kind, state, mark, attempt, frozen, rev, due, ended, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (key) DO NOTHING`,
 		op.Key, op.Link, op.Rule, op.Kind, op.State, op.Mark, op.Attempt, number(op.Frozen), op.Basis.Rev, micros(op.Due), micros(op.Ended), op.doc)
+	if orphaned(err) {
+		return false, fmt.Errorf("promise %s: its link is not there any more: %w", op.Key, plan.ErrStale)
+	}
 	if err != nil {
 		return false, fmt.Errorf("promise %s: %w", op.Key, err)
 	}
@@ -353,6 +357,22 @@ func putOp(ctx context.Context, tx tx, op opDoc) (added bool, err error) {
 	op.Seq, op.Attempt, op.Refused, op.Promised = was.Seq, was.Attempt, was.Refused, was.Promised
 	return false, setOp(ctx, tx, opDoc{op.Op, encode(op.Op)}, was.Attempt, was.State)
 }
+
+// orphaned says that a write names a link that is not there: it was forgotten since.
+func orphaned(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code == foreignKeyViolation
+	}
+	e, ok := errors.AsType[*sqlite3.Error](err)
+	return ok && e.Code() == constraintForeignKey
+}
+
+// foreignKeyViolation is foreign_key_violation (PostgreSQL, appendix A),
+// constraintForeignKey SQLITE_CONSTRAINT_FOREIGNKEY.
+const (
+	foreignKeyViolation  = "23503"
+	constraintForeignKey = 787
+)
 
 // setOp writes an op over the one with its key, if that is at an attempt and in one of
 // some states.
