@@ -169,3 +169,53 @@ func TestAnApprovalThatIsTouchedWhileItsRequestWaitsIsNoNewer(t *testing.T) {
 		}
 	})
 }
+
+// TestATaskWhoseParentOwesKeepsTheAgeOfItsApproval has its row touched while it waits, and
+// within run out.
+func TestATaskWhoseParentOwesKeepsTheAgeOfItsApproval(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "tickets$", Kind: simulator.TooMany, Times: -1})
+		parent := r.world.Incident(r.users, "Laptop", nil)
+		task, item := r.world.Task(r.users, parent)
+		row := r.world.ITSM.RequestApproval("sc_req_item", item, r.users.Bea)[0]
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.cycles(4)
+		time.Sleep(23 * time.Hour)
+		r.world.ITSM.Set("sysapproval_approver", row, map[string]string{"due_date": "2030-01-01 00:00:00"}) // a word in its row
+		time.Sleep(10 * time.Hour)
+		r.world.Faults.Clear()
+		r.cycles(60)
+		for _, e := range r.world.MMD.Elevations() {
+			t.Errorf("approved 33 hours ago, within is 24h, a row was touched while it waited, and rights were opened: %+v (task %s)", e, task)
+		}
+	})
+}
+
+// TestAnApprovalThatIsResetAndGivenAgain is a new one: what says no says so, also by "not requested".
+func TestAnApprovalThatIsResetAndGivenAgain(t *testing.T) {
+	t.Parallel()
+	for _, to := range []string{"requested", "not requested"} {
+		t.Run(to, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				_, item, row := r.approved()
+				r.cycles(4)
+				r.elevation(true)
+				r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": to})
+				r.world.ITSM.Set("sysapproval_approver", row, map[string]string{"state": "requested"})
+				r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": to})
+				r.cycles(4)
+				r.elevation(false)
+				r.world.ITSM.Set("sysapproval_approver", row, map[string]string{"state": "approved"})
+				r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "approved"})
+				r.cycles(4)
+				if n := len(r.world.MMD.Elevations()); n != 2 {
+					t.Errorf("it was taken back and given again: %d elevation requests\n%s", n, r.story())
+				}
+			})
+		})
+	}
+}

@@ -207,3 +207,61 @@ func TestADroppedElevationThatAppearsLateIsClosed(t *testing.T) {
 		})
 	}
 }
+
+// TestADropInDoubtStandsForAllThatWasApprovedBefore has a second person approve while the
+// request is looked for, before it is dropped.
+func TestADropInDoubtStandsForAllThatWasApprovedBefore(t *testing.T) {
+	t.Parallel()
+	for name, state := range map[string]plan.State{"in doubt": plan.Doubt, "while it is looked for": plan.Unknown} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r, _ := elevated(t)
+				r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit = 100 })
+				_, item := r.world.Task(r.users, "")
+				asked := r.world.ITSM.RequestApproval("sc_req_item", item, r.users.Bea, r.world.ITSM.User("cat.wong", nil))
+				r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.ResetBefore, Times: 1})
+				r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+				r.cycle()
+				r.world.ITSM.Set("sysapproval_approver", asked[1], map[string]string{"state": "approved"})
+				if r.cycles(2); state == plan.Doubt {
+					r.cycles(30)
+				}
+				op := r.lastOf(plan.ElevationCreate)
+				if op.State != state {
+					t.Fatalf("%s: %s", op.State, op.Reason)
+				}
+				r.drop(op)
+				r.cycles(60)
+				if n := len(r.world.MMD.Elevations()); n != 1 {
+					t.Errorf("a person dropped it after both had approved, nobody approved since, and rights were opened\n%s", r.story())
+				}
+			})
+		})
+	}
+}
+
+// TestADropStandsForAllThatWasApprovedBefore has two people approve what waits.
+func TestADropStandsForAllThatWasApprovedBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		_, item := r.world.Task(r.users, "")
+		asked := r.world.ITSM.RequestApproval("sc_req_item", item, r.users.Bea, r.world.ITSM.User("cat.wong", nil))
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.TooMany, Times: -1})
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.cycles(3)
+		r.world.ITSM.Set("sysapproval_approver", asked[1], map[string]string{"state": "approved"})
+		time.Sleep(time.Minute)
+		r.cycles(3)
+		time.Sleep(time.Minute)
+		op := r.opOf(plan.ElevationCreate)
+		t.Log(op.State, op.Basis.Approvals)
+		r.drop(op)
+		r.world.Faults.Clear()
+		r.cycles(6)
+		if n := len(r.world.MMD.Elevations()); n != 0 {
+			t.Errorf("it was dropped after both had approved, nobody approved since, and %d were opened\n%s", n, r.story())
+		}
+	})
+}

@@ -454,3 +454,82 @@ func TestAnElevationThatAPersonEndedIsNotOpenedAgain(t *testing.T) {
 		r.elevation(false)
 	})
 }
+
+// TestADeviceThatChangesBeforeItsElevationIsOpened has the request parked, superseded or not
+// even promised meanwhile: what was approved was the other device.
+func TestADeviceThatChangesBeforeItsElevationIsOpened(t *testing.T) {
+	t.Parallel()
+	post := simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.TooMany, Times: -1}
+	for _, at := range []string{"while it is parked", "while it left its rule", "while its parent owes a ticket", "while its rows are hidden"} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.world.MMD.AssignDevice("MMD-OTHER", "Ada Byron", "ada@acme.example")
+				other := r.world.ITSM.Device("MMD-OTHER")
+				fault := post
+				parent := ""
+				switch at {
+				case "while it is parked":
+					fault.Kind, fault.Status, fault.Body = simulator.Answer, 404, `{"error":{"code":"404","message":"This device does not exist."}}`
+				case "while its parent owes a ticket":
+					fault.Path = "tickets$"
+					parent = r.world.Incident(r.users, "Laptop", nil)
+				case "while its rows are hidden":
+					hideRows(r, "")
+				}
+				r.world.Faults.Add(fault)
+				task, item := r.world.Task(r.users, parent)
+				r.world.ITSM.RequestApproval("sc_req_item", item, r.users.Bea)
+				r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+				r.cycles(4)
+				was := r.world.ITSM.Row("sc_task", task)["short_description"]
+				if at == "while it left its rule" {
+					r.world.ITSM.Set("sc_task", task, map[string]string{"short_description": "Printer"})
+					time.Sleep(20 * time.Minute)
+					r.cycles(3)
+				}
+				r.world.ITSM.Set("sc_task", task, map[string]string{"cmdb_ci": other, "short_description": was})
+				r.world.Faults.Clear()
+				showRows(r)
+				time.Sleep(20 * time.Minute)
+				r.cycles(10)
+				for _, e := range r.world.MMD.Elevations() {
+					if e.Device == "MMD-OTHER" {
+						t.Errorf("rights were opened on a device that nobody approved: %+v\n%s", e, r.story())
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestTwoPeopleWhoApproveOpenOneElevation has the second one say yes while it is open.
+func TestTwoPeopleWhoApproveOpenOneElevation(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"close_after", "the vendor"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				_, item := r.world.Task(r.users, "")
+				asked := r.world.ITSM.RequestApproval("sc_req_item", item, r.users.Bea, r.world.ITSM.User("cat.wong", nil))
+				r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+				r.cycles(4)
+				r.elevation(true)
+				r.world.ITSM.Set("sysapproval_approver", asked[1], map[string]string{"state": "approved"})
+				r.cycles(4)
+				r.elevation(true)
+				if how == "close_after" {
+					time.Sleep(9 * time.Hour)
+				} else {
+					r.world.MMD.CloseElevation(r.world.MMD.Elevations()[0].ID)
+				}
+				r.cycles(10)
+				if all := r.world.MMD.Elevations(); len(all) != 1 {
+					t.Errorf("one request was approved by two people, and its rights were opened %d times: %+v\n%s", len(all), all, r.story())
+				}
+			})
+		})
+	}
+}

@@ -90,7 +90,9 @@ func (p Planner) ElevateAgain(rule *mapping.ElevationRule, link Link, op Op, tas
 	if d.consent == Approved && !d.anew(link, task, p.Aged) {
 		return p.unwanted(op, task.Record, "", "not approved any more: what it was promised on is gone, and the approval that is left was used before"), Promise{}
 	}
-	d = d.asPromised(rule, op, task.Now).forDevice(rule, op, task)
+	device := deviceOf(rule, task.Row)
+	link.Given = d.given(givenTo(rule, &Story{Link: link, Ops: []Op{op}}), device)
+	d = d.as(rule, link.Given, device, task.Now)
 	fresh := p.elevate(rule, link, task, d)
 	fresh.Promised, fresh.Seq, fresh.Attempt, fresh.Refused, fresh.Begun = op.Promised, op.Seq, op.Attempt, op.Refused, op.Begun
 	if fresh.State == Parked {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -58,8 +59,13 @@ type decided struct {
 	at      time.Time
 	// by are the rows that approve it, not those that say otherwise.
 	by, not []string
+	// said are all rows that approve it, or may, with their times: also those that do not count.
+	said map[string]time.Time
 	// rejected says that one of them rejects it.
 	rejected bool
+	// field says that its field says approved, denied that one says that it is not: a
+	// field that is empty says neither, since a right may be missing.
+	field, denied bool
 }
 
 // withdrawn says that it is not approved, or not any more.
@@ -90,6 +96,7 @@ func (d decided) takenBack(link Link) bool {
 //	requested, rejected, cancelled, other    forbidden
 //	no field left                            not asked
 func approvals(rule *mapping.ElevationRule, row mapping.Row, rows []Approval, now time.Time) decided {
+	empty := false
 	for _, path := range rule.Approved {
 		cell, readable := row[path]
 		if !readable {
@@ -99,18 +106,18 @@ func approvals(rule *mapping.ElevationRule, row mapping.Row, rows []Approval, no
 		case "approved":
 			return confirmed(rule, row, path, rows, now)
 		case "", "not requested", "not_required":
-			continue
+			empty = empty || cell.Value == ""
 		default:
-			return decided{consent: Forbidden, why: fmt.Sprintf("%s is %q", path, cell.Value)}
+			return decided{consent: Forbidden, denied: true, why: fmt.Sprintf("%s is %q", path, cell.Value)}
 		}
 	}
-	return decided{consent: NotAsked, why: strings.Join(rule.Approved, ", ") + ": nobody has approved yet"}
+	return decided{consent: NotAsked, denied: !empty, why: strings.Join(rule.Approved, ", ") + ": nobody has approved yet"}
 }
 
 // confirmed checks the rows of the object whose field says approved: one by a
 // person who counts, none rejected.
 func confirmed(rule *mapping.ElevationRule, row mapping.Row, path string, rows []Approval, now time.Time) decided {
-	d := decided{consent: Unproven}
+	d := decided{consent: Unproven, field: true, said: map[string]time.Time{}}
 	object := ApprovalObject(row, path)
 	if object == "" {
 		d.why = path + " is approved, and what it belongs to is not readable"
@@ -125,6 +132,8 @@ func confirmed(rule *mapping.ElevationRule, row mapping.Row, path string, rows [
 		found++
 		if r.State != "approved" && r.State != "" {
 			d.not = append(d.not, r.ID)
+		} else {
+			d.said[r.ID] = r.At
 		}
 		switch {
 		case r.State == "rejected":
@@ -164,24 +173,76 @@ func (d decided) aged(rule *mapping.ElevationRule, now time.Time) decided {
 	return d
 }
 
-// asPromised dates an approval by what its elevation was promised on: a row that is
-// written to while that waits is no newer.
-func (d decided) asPromised(rule *mapping.ElevationRule, op Op, now time.Time) decided {
-	if d.consent != Approved || op.Fact.IsZero() || !op.Fact.Before(d.at) || slices.ContainsFunc(d.by, func(id string) bool { return !slices.Contains(op.Basis.Approvals, id) }) {
-		return d
-	}
-	d.at = op.Fact
-	return d.aged(rule, now)
+// Given is what approves a task as it was first seen: its elevation may wait for long, and
+// what is written meanwhile, in a row or in the task, was approved by nobody.
+type Given struct {
+	// Device is the one that the task named then.
+	Device string `json:",omitempty"`
+	// Rows are the rows that said so, with the times that they had; none: they could not be read.
+	Rows map[string]time.Time `json:",omitempty"`
 }
 
-// forDevice says that an approval was for another device: the one that its task named
-// when its elevation was promised on those rows.
-func (d decided) forDevice(rule *mapping.ElevationRule, op Op, task Task) decided {
-	was, is := deviceOf(rule, op.Basis.Record), deviceOf(rule, task.Row)
-	if d.consent != Approved || was == "" || is == "" || strings.EqualFold(was, is) || slices.ContainsFunc(d.by, func(id string) bool { return !slices.Contains(op.Basis.Approvals, id) }) {
+// given keeps what approves a task now beside what was kept of it.
+//
+//	its field      a row that counts        result
+//	says no        any                      nothing is kept
+//	cannot be read any                      as it was
+//	approved       is new                   for the device that the task names now
+//	approved       is not new, or hidden    for the device that it named then
+//	approved       none was to be seen yet  for the device that it named then: fail closed
+func (d decided) given(was *Given, device string) *Given {
+	switch {
+	case d.denied:
+		return nil
+	case !d.field:
+		return was
+	case (was == nil || len(was.Rows) == 0) && len(d.said) == 0 && len(d.not) > 0:
+		return nil // its rows are to be seen, and none of them says so
+	}
+	is := &Given{Device: device, Rows: d.said}
+	if was == nil {
+		return is
+	}
+	is.Rows = maps.Clone(was.Rows)
+	if is.Rows == nil {
+		is.Rows = map[string]time.Time{}
+	}
+	maps.DeleteFunc(is.Rows, func(id string, _ time.Time) bool { return slices.Contains(d.not, id) })
+	anew := slices.ContainsFunc(d.by, func(id string) bool { return !has(is.Rows, id) })
+	if was.Device != "" && (!anew || len(was.Rows) == 0) {
+		is.Device = was.Device
+	}
+	for id, at := range d.said {
+		if before, known := is.Rows[id]; !known || before.IsZero() {
+			is.Rows[id] = at
+		}
+	}
+	return is
+}
+
+// equal says that the same is kept.
+func (g *Given) equal(other *Given) bool {
+	if g == nil || other == nil {
+		return g == other
+	}
+	return g.Device == other.Device && maps.EqualFunc(g.Rows, other.Rows, time.Time.Equal)
+}
+
+// as decides anew by what is kept of an approval (given): a row that is written to since is
+// no newer, and it is for the device that was named then.
+func (d decided) as(rule *mapping.ElevationRule, given *Given, device string, now time.Time) decided {
+	if d.consent != Approved || given == nil {
 		return d
 	}
-	d.consent, d.why = Elsewhere, fmt.Sprintf("approved for %s, and the task names %s now: it needs a new approval", was, is)
+	d.at, d.said = time.Time{}, given.Rows
+	for _, id := range d.by {
+		if at := given.Rows[id]; at.After(d.at) {
+			d.at = at
+		}
+	}
+	if d = d.aged(rule, now); d.consent == Approved && given.Device != "" && device != "" && !strings.EqualFold(given.Device, device) {
+		d.consent, d.why = Elsewhere, fmt.Sprintf("approved for %s, and the task names %s now: it needs a new approval", given.Device, device)
+	}
 	return d
 }
 
@@ -201,21 +262,37 @@ func consented(link *Link, by []string) {
 }
 
 // remember keeps on a link what approves its open elevation, and forgets what was taken
-// back since: given again, that is a new approval. One that is given while a close is
-// owed (closing) is for the next elevation.
+// back since: given again, that is a new approval. One that is given while it is closed, or
+// to be (closing), is for the next elevation.
 func (l Link) remember(d decided, closing bool) {
 	base, known := l.Base[consentOf]
+	rows := strings.Fields(base.Value)
 	switch {
-	case d.consent == Forbidden:
-		base.Value = ""
+	case d.denied:
+		rows = nil
 	case d.takenBack(l):
-		base.Value = strings.Join(slices.DeleteFunc(strings.Fields(base.Value), func(id string) bool { return slices.Contains(d.not, id) }), " ")
-	case !known || base.Value == "" && !closing:
-		base.Value = strings.Join(d.by, " ")
+		rows = slices.DeleteFunc(rows, func(id string) bool { return slices.Contains(d.not, id) })
+	case !known || !closing:
+		rows = union(rows, d.by)
 	}
-	if known || base.Value != "" {
+	if base.Value = strings.Join(rows, " "); known || base.Value != "" {
 		l.Base[consentOf] = base
 	}
+}
+
+func has(rows map[string]time.Time, id string) bool {
+	_, is := rows[id]
+	return is
+}
+
+// union adds to some rows those that are not among them.
+func union(rows, more []string) []string {
+	for _, id := range more {
+		if !slices.Contains(rows, id) {
+			rows = append(rows, id)
+		}
+	}
+	return rows
 }
 
 // anew says that a task whose link had an elevation is approved once more.

@@ -34,7 +34,7 @@ func Dropped(op Op, reason string, now time.Time) (Op, error) {
 		case TicketCreate:
 			found += ", and told as a twin if it appears"
 		}
-		op.Undo, op.Asked, op.Reason = true, false, "dropped: "+reason+"; it may have been done: it is "+found
+		op.Undo, op.Undone, op.Asked, op.Reason = true, now, false, "dropped: "+reason+"; it may have been done: it is "+found
 	case Begun:
 		return op, fmt.Errorf("%s %w: try again when it has ended", op.Key, ErrBegun)
 	case Done, Superseded, Cancelled:

@@ -37,7 +37,8 @@ func (p Planner) LinkedTask(rule *mapping.ElevationRule, story Story, task Task)
 	if droppedCreate(&story) != nil { // it was opened when nobody looked for it any more
 		reasons = append(reasons, notWanted())
 	}
-	link.remember(d, story.Closing())
+	link.remember(d, len(reasons) > 0 || story.Closing())
+	link.Given = d.given(link.Given, deviceOf(rule, task.Row))
 	if len(reasons) == 0 {
 		link.Notice = unsure(rule, link, task, d)
 	}
@@ -80,7 +81,7 @@ func (s Story) Closing() bool {
 
 // changed gives the link of an open elevation if something of it was learnt.
 func changed(link, was Link) []Link {
-	if link.Left.Equal(was.Left) && link.Notice == was.Notice && maps.Equal(link.Base, was.Base) {
+	if link.Left.Equal(was.Left) && link.Notice == was.Notice && maps.Equal(link.Base, was.Base) && link.Given.equal(was.Given) {
 		return nil
 	}
 	return []Link{link}

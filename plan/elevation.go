@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -48,7 +49,7 @@ func (p Planner) MatchElevation(table string, row mapping.Row) (*mapping.Elevati
 //
 //	consent    parent's ticket  result
 //	approved   there, or none   elevation.create
-//	approved   still owed       nothing yet: it waits for its ticket
+//	approved   still owed       nothing yet: it waits for its ticket, and its link keeps for what
 //	too late   any              parked, and said on the task
 //	elsewhere  any              parked, and said on the task
 //	unproven   any              parked, and said on the task: fail closed
@@ -57,16 +58,49 @@ func (p Planner) MatchElevation(table string, row mapping.Row) (*mapping.Elevati
 //	any        close.when holds: nothing
 //	any        a person dropped it or ended its link: nothing, until a new approval after a drop
 func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (Promise, string) {
+	device := deviceOf(rule, task.Row)
 	d := approvals(rule, task.Row, task.Approvals, task.Now)
-	for _, op := range waitingCreates(story) {
-		d = d.asPromised(rule, op, task.Now).forDevice(rule, op, task)
+	given := d.given(givenTo(rule, story), device)
+	out, why := p.newTask(rule, task, story, d.as(rule, given, device, task.Now))
+	switch {
+	case len(out.Links) > 0:
+		out.Links[0].Given = given
+	case story != nil && !given.equal(story.Link.Given):
+		link := story.Link.clone()
+		link.Given, out.Links, out.At = given, []Link{link}, task.Seen
+	case story == nil && given != nil && !p.forgot(d.at):
+		link := p.newLink(ElevationLink, rule.Name, task.Record, nil)
+		link.Given, link.Ended, link.EndedBy = given, task.Seen, why
+		out.Links, out.At = []Link{link}, task.Seen
 	}
+	return out, why
+}
+
+// givenTo is what approved a task when that was first seen. A request that was promised by
+// a version that kept nothing on its link says what it was promised on.
+func givenTo(rule *mapping.ElevationRule, story *Story) *Given {
+	if story == nil {
+		return nil
+	}
+	promised := waitingCreates(story)
+	if story.Link.Given != nil || len(promised) == 0 {
+		return story.Link.Given
+	}
+	op := promised[0]
+	was := &Given{Device: deviceOf(rule, op.Basis.Record), Rows: map[string]time.Time{}}
+	for _, id := range op.Basis.Approvals {
+		was.Rows[id] = op.Fact
+	}
+	return was
+}
+
+func (p Planner) newTask(rule *mapping.ElevationRule, task Task, story *Story, d decided) (Promise, string) {
 	if kept, why := keepDropped(story, d, task); why != "" {
 		return Promise{Links: kept, At: task.Seen}, why
 	}
 	if d.withdrawn() {
 		out := Promise{At: task.Seen}
-		if story != nil && d.consent == Forbidden {
+		if story != nil && d.denied {
 			out.Links = forgetConsent(story.Link)
 		}
 		return out, d.why
@@ -132,10 +166,9 @@ func droppedCreate(story *Story) *Op {
 // elevation, and has its link keep what that was to be opened on.
 //
 //	the dropped one rested on  approved now by     kept
-//	rows                       any                 those rows
+//	any                        rows from before    these rows, and its own
+//	any                        rows since          its own: they are new
 //	none that could be read    none                nothing yet: it waits
-//	none that could be read    rows from before    these rows
-//	none that could be read    rows since          none: they are new
 //	any                        nobody: withdrawn   none: what comes is new
 func keepDropped(story *Story, d decided, task Task) (kept []Link, why string) {
 	if story != nil && story.Link.ByHand {
@@ -146,15 +179,19 @@ func keepDropped(story *Story, d decided, task Task) (kept []Link, why string) {
 		return nil, ""
 	}
 	why = "was dropped by hand: it needs a new approval"
-	by := was.Basis.Approvals
+	by, dropped := was.Basis.Approvals, was.Ended
+	if !was.Undone.IsZero() {
+		dropped = was.Undone
+	}
 	switch {
-	case d.consent == Forbidden:
+	case d.denied:
 		by = nil
-	case len(by) > 0:
-	case len(d.by) == 0:
+	case len(by) == 0 && len(d.by) == 0:
 		return nil, why
-	case !d.at.After(was.Ended.Add(task.Now.Sub(task.Seen))):
-		by = d.by
+	default:
+		by = union(slices.Clone(by), slices.DeleteFunc(slices.Clone(d.by), func(id string) bool {
+			return !d.said[id].Before(dropped.Add(task.Now.Sub(task.Seen)).Truncate(time.Second)) // the desk's dates are in seconds
+		}))
 	}
 	link := story.Link.clone()
 	consented(&link, by)

@@ -76,6 +76,8 @@ type Link struct {
 	// Calmed is when a person let the notes flow again: those before do not count
 	// towards the limit of an hour.
 	Calmed time.Time `json:",omitzero"`
+	// Given is what approves a task, as it was first seen; nil: nothing.
+	Given *Given `json:",omitempty"`
 	// Version rises with each write; an older one is refused.
 	Version int64
 }

@@ -96,8 +96,9 @@ type Op struct {
 	// Result is the id that the other side gave.
 	Result string
 	// Undo says that a person dropped it after it was begun: it is not sent again, and
-	// not silent if it appears.
-	Undo bool `json:",omitempty"`
+	// not silent if it appears. Undone is when that was: it ends when it did not appear.
+	Undo   bool      `json:",omitempty"`
+	Undone time.Time `json:",omitzero"`
 	// Asked says that a person wants what was in doubt to be sent again: it is looked
 	// for once more, and then sent.
 	Asked bool `json:",omitempty"`
