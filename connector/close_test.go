@@ -365,3 +365,101 @@ func TestACloseDoesNotWaitForTicketsThatAreRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestACloseThatWasDroppedStaysDroppedWhenTwoReasonsHold has the task gone, and close_after over.
+func TestACloseThatWasDroppedStaysDroppedWhenTwoReasonsHold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, task := elevated(t)
+		r.world.Task(r.users, "")
+		r.closesRefused(true)
+		r.world.ITSM.Delete("sc_task", task)
+		r.cycles(3)
+		time.Sleep(9 * time.Hour)
+		r.cycles(4)
+		r.drop(r.opOf(plan.ElevationClose))
+		r.closesRefused(false)
+		version := r.elevationLinkOf(task).Version
+		r.cycles(10)
+		if op := r.opOf(plan.ElevationClose); op.State != plan.Cancelled {
+			t.Errorf("a person dropped the close, nothing new happened, and it is %s again (attempt %d); the link was written %d times", op.State, op.Attempt, r.elevationLinkOf(task).Version-version)
+		}
+		r.elevation(true)
+	})
+}
+
+// TestACloseThatIsParkedIsNotSentEachCycle has the vendor refuse it for good.
+func TestACloseThatIsParkedIsNotSentEachCycle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, task := elevated(t)
+		r.world.Task(r.users, "")
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "PATCH", Path: "elevationRequests", Kind: simulator.Answer, Status: 404, Body: `{"error":{"message":"no"}}`, Times: -1})
+		r.world.ITSM.Delete("sc_task", task)
+		r.cycles(3)
+		time.Sleep(9 * time.Hour)
+		r.cycles(4)
+		was := r.opOf(plan.ElevationClose)
+		r.cycles(40)
+		if op := r.opOf(plan.ElevationClose); op.Attempt > was.Attempt+3 {
+			t.Errorf("it was parked, and sent %d times in 20 minutes: %s %s", op.Attempt-was.Attempt, op.State, strings.TrimSpace(op.Reason))
+		}
+	})
+}
+
+// TestACloseThatWasDroppedStaysDroppedWhileItsReasonIsHidden for a while, and then as it was.
+func TestACloseThatWasDroppedStaysDroppedWhileItsReasonIsHidden(t *testing.T) {
+	t.Parallel()
+	for name, hidden := range map[string]string{"the approval": "sc_req_item.approval", "the state": "sc_task.state"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				task, item, _ := r.approved()
+				r.cycles(4)
+				r.closesRefused(true)
+				if name == "the approval" {
+					r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "requested"})
+				} else {
+					r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3"})
+				}
+				r.cycles(2)
+				r.drop(r.opOf(plan.ElevationClose))
+				r.closesRefused(false)
+				r.cycles(3)
+				r.elevation(true)
+				r.world.ITSM.Switch(func(s *itsm.Switches) { s.HiddenFields = map[string]bool{hidden: true} })
+				r.cycles(2)
+				r.world.ITSM.Switch(func(s *itsm.Switches) { s.HiddenFields = nil })
+				r.cycles(4)
+				r.elevation(true)
+			})
+		})
+	}
+}
+
+// TestACloseThatWasDroppedBeforeAnUpgradeStaysDropped has the ledger of a version that kept
+// no reasons: the op has no turn, the link none of them.
+func TestACloseThatWasDroppedBeforeAnUpgradeStaysDropped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		task, item, _ := r.approved()
+		r.cycles(4)
+		r.closesRefused(true)
+		r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "requested"})
+		r.cycles(2)
+		op := r.opOf(plan.ElevationClose)
+		op.Basis.Rev = ""
+		r.drop(op)
+		link := r.elevationLinkOf(task)
+		delete(link.Base, "close")
+		if _, err := r.ledger.Promise(t.Context(), plan.Promise{Links: []plan.Link{link}, At: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		r.closesRefused(false)
+		r.start()
+		r.cycles(4)
+		r.elevation(true)
+	})
+}

@@ -321,7 +321,7 @@ func (p *Poller) inTime(ctx context.Context, stories map[string]*plan.Story, now
 	for _, story := range stories {
 		var due plan.Promise
 		if rule := p.Planner.Rules.Elevation(story.Link.Rule); rule != nil {
-			due = p.Planner.Overdue(rule, story.Link, now)
+			due = p.Planner.Overdue(rule, *story, now)
 		}
 		promise.Add(due)
 		if story.Link.MMD != "" && !story.Closing() && due.Empty() {

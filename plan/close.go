@@ -39,8 +39,13 @@ func (p Planner) LinkedTask(rule *mapping.ElevationRule, story Story, task Task)
 	}
 	link.remember(d, len(reasons) > 0 || story.Closing())
 	link.Given = d.given(link.Given, deviceOf(rule, task.Row))
-	if len(reasons) == 0 {
-		link.Notice = unsure(rule, link, task, d)
+	hidden := undecided(rule, task, d)
+	if len(reasons) == 0 || hidden == "" {
+		link.Notice = unsure(link, hidden)
+	}
+	link.takeOver(story, reasons)
+	if hidden != "" {
+		reasons = append(reasons, standing(link)...)
 	}
 	out := Promise{Ops: p.closeFor(rule, &link, reasons, task.Seen), At: task.Seen}
 	out.Links = changed(link, story.Link)
@@ -68,7 +73,9 @@ func (p Planner) GoneTask(rule *mapping.ElevationRule, story Story, sees bool, n
 		link.Left, link.Notice = now, fmt.Sprintf("its task cannot be read: the elevation request is closed at once while other tasks can be read, and else after %s", goneAfter)
 	}
 	if sees || now.Sub(link.Left) >= goneAfter {
-		out.Ops = p.closeFor(rule, &link, []reason{{"gone", "The task " + link.Number + " is gone", "the task cannot be read any more"}}, now)
+		gone := reason{"gone", "The task " + link.Number + " is gone", "the task cannot be read any more"}
+		link.takeOver(story, []reason{gone})
+		out.Ops = p.closeFor(rule, &link, append([]reason{gone}, standing(link)...), now)
 	}
 	out.Links = changed(link, story.Link)
 	return out
@@ -97,14 +104,15 @@ const closeOf = "close"
 
 // closeFor closes an elevation for the first new one of some reasons, and keeps all that
 // hold. One that did not hold before is another turn of the close: what a person dropped, or
-// what is parked, was for the others.
+// what is parked, was for the others. Reasons that only stand close nothing anew.
 func (p Planner) closeFor(rule *mapping.ElevationRule, link *Link, reasons []reason, now time.Time) []Op {
 	base := link.Base[closeOf]
 	before := strings.Fields(base.Value)
 	first := -1
 	var names []string
 	for i, r := range reasons {
-		if names = append(names, r.name); first < 0 && !slices.Contains(before, r.name) {
+		names = union(names, []string{r.name})
+		if first < 0 && !slices.Contains(before, r.name) {
 			first = i
 			base.Turn++
 		}
@@ -113,13 +121,16 @@ func (p Planner) closeFor(rule *mapping.ElevationRule, link *Link, reasons []rea
 	if base != link.Base[closeOf] {
 		link.Base[closeOf] = base
 	}
-	if len(reasons) == 0 {
+	if len(reasons) == 0 || reasons[max(first, 0)].why == "" {
 		return nil
 	}
-	r := reasons[max(first, 0)]
+	r, rev := reasons[max(first, 0)], strconv.Itoa(base.Turn)
+	if base.Turn == 0 { // it was promised by a version that kept no reasons
+		rev = ""
+	}
 	return []Op{{
 		Key: key(ElevationClose, link.Record, strconv.Itoa(link.Generation)), Link: link.ID, Rule: rule.Name, Kind: ElevationClose, State: Promised,
-		Why: r.why, Promised: now, Due: now, Body: marshal(map[string]string{"actionsTaken": r.actions}), Basis: Basis{Seen: now, Rev: strconv.Itoa(base.Turn)},
+		Why: r.why, Promised: now, Due: now, Body: marshal(map[string]string{"actionsTaken": r.actions}), Basis: Basis{Seen: now, Rev: rev},
 	}}
 }
 
@@ -149,14 +160,39 @@ func moved(rule *mapping.ElevationRule, story Story, task Task) []reason {
 	return nil
 }
 
-// unsure is the notice of a link while it cannot be known whether its elevation is to be
-// closed; one of something else stays.
-func unsure(rule *mapping.ElevationRule, link Link, task Task, d decided) string {
-	const begins = "it cannot be known whether its elevation request is to be closed: "
+// takeOver takes reasons for standing ones if the close was promised by a version of the
+// bridge that kept none: what a person dropped since stays dropped.
+func (l Link) takeOver(story Story, reasons []reason) {
+	if !l.untaken(story) {
+		return
+	}
+	var names []string
+	for _, r := range reasons {
+		names = append(names, r.name)
+	}
+	l.Base[closeOf] = Baseline{Value: strings.Join(names, " ")}
+}
+
+// untaken says that such a version promised the close, and its reasons are not known yet.
+func (l Link) untaken(story Story) bool {
+	_, kept := l.Base[closeOf]
+	return !kept && slices.ContainsFunc(story.Ops, func(op Op) bool {
+		return op.Key == key(ElevationClose, l.Record, strconv.Itoa(l.Generation)) && op.Basis.Rev == ""
+	})
+}
+
+// undecided says why it cannot be known whether an elevation is to be closed; empty: it can.
+func undecided(rule *mapping.ElevationRule, task Task, d decided) string {
 	why := rule.CloseUndecided(mapping.Input{Record: task.Row, TicketOf: task.TicketOf})
 	if why == "" && d.consent == Unproven {
 		why = d.why
 	}
+	return why
+}
+
+// unsure is the notice of a link while that cannot be known; one of something else stays.
+func unsure(link Link, why string) string {
+	const begins = "it cannot be known whether its elevation request is to be closed: "
 	switch {
 	case link.Notice != "" && !strings.HasPrefix(link.Notice, begins):
 		return link.Notice
@@ -189,12 +225,12 @@ func standing(link Link) (out []reason) {
 
 // Overdue closes an open elevation that is older than close_after, whether its task can
 // be read or not.
-func (p Planner) Overdue(rule *mapping.ElevationRule, link Link, now time.Time) Promise {
+func (p Planner) Overdue(rule *mapping.ElevationRule, story Story, now time.Time) Promise {
+	link := story.Link.clone()
 	due := overdue(rule, link, now)
-	if link.MMD == "" || !link.Ended.IsZero() || len(due) == 0 || slices.Contains(standing(link), reason{name: due[0].name}) {
+	if link.MMD == "" || !link.Ended.IsZero() || len(due) == 0 || slices.Contains(standing(link), reason{name: due[0].name}) || link.untaken(story) {
 		return Promise{}
 	}
-	link = link.clone()
 	ops := p.closeFor(rule, &link, append(standing(link), due...), now)
 	return Promise{Links: []Link{link}, Ops: ops, At: now}
 }
