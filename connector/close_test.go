@@ -463,3 +463,27 @@ func TestACloseThatWasDroppedBeforeAnUpgradeStaysDropped(t *testing.T) {
 		r.elevation(true)
 	})
 }
+
+// TestCloseAfterCountsFromTheOpening has the answer to it lost, and the vendor away after that.
+func TestCloseAfterCountsFromTheOpening(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.LostAfter, Times: 1})
+		r.approved()
+		r.cycle()
+		opened := time.Now()
+		r.world.Faults.Clear()
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Kind: simulator.Error500, Times: -1})
+		for time.Since(opened) < 5*time.Hour {
+			_, _ = r.loop.Cycle(t.Context())
+			time.Sleep(5 * time.Minute)
+		}
+		r.world.Faults.Clear()
+		for time.Since(opened) < 8*time.Hour+30*time.Minute {
+			r.cycle()
+			time.Sleep(time.Minute)
+		}
+		r.elevation(false)
+	})
+}

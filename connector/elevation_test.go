@@ -533,3 +533,39 @@ func TestTwoPeopleWhoApproveOpenOneElevation(t *testing.T) {
 		})
 	}
 }
+
+// TestADeviceThatChangesLater has the body of what was done let go of, or the ledger lost.
+func TestADeviceThatChangesLater(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"after its body was pruned", "after a relink", "nothing"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.rule("    close_after: 8h                           # closed by the bridge then, and said on the task\n", "")
+				r.world.MMD.AssignDevice("MMD-OTHER", "Ada Byron", "ada@acme.example")
+				task, _, _ := r.approved()
+				r.cycles(4)
+				r.elevation(true)
+				switch how {
+				case "after its body was pruned":
+					time.Sleep(8 * 24 * time.Hour)
+					r.start()
+					if _, err := r.ledger.Prune(t.Context(), time.Now().Add(-7*24*time.Hour)); err != nil {
+						t.Fatal(err)
+					}
+				case "after a relink":
+					r.lose()
+					if _, err := r.loop.Poller.Relink(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				r.cycles(3)
+				r.elevation(true)
+				r.world.ITSM.Set("sc_task", task, map[string]string{"cmdb_ci": r.world.ITSM.Device("MMD-OTHER")})
+				r.cycles(6)
+				r.elevation(false)
+			})
+		})
+	}
+}

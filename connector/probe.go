@@ -443,11 +443,20 @@ func (p *pass) lookForElevation(ctx context.Context, story plan.Story, op plan.O
 				return plan.Look{}, result{}, err
 			}
 			if theirs = cmp.Or(taken, theirs); taken == "" {
-				return plan.Look{Found: true, ID: e.ID}, result{}, nil
+				return plan.Look{Found: true, ID: e.ID}, result{elevation: p.opened(e)}, nil
 			}
 		}
 	}
 	look, err := p.blind(ctx, plan.ElevationLink, sight, "the list of elevation requests shows none that is known to exist")
 	look.Unclear = theirs
 	return look, result{}, err
+}
+
+// opened is when and for what device a request was opened, by the bridge's clock.
+func (p *pass) opened(e mmd.Elevation) plan.Elevation {
+	is := plan.Elevation{Device: e.DeviceName}
+	if ahead, _ := p.Tickets.Clock(); !e.Created.IsZero() {
+		is.Created = e.Created.Add(-ahead)
+	}
+	return is
 }

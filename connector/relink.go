@@ -136,7 +136,7 @@ func (p *Poller) markedElevations(ctx context.Context) (*relinking, error) {
 				return some, fmt.Errorf("list the elevation requests: %w", err)
 			}
 			some = true
-			r.keep(e.PlanOfAction, plan.Found{ID: e.ID, Created: e.Created, Closed: !e.Closed.IsZero() || e.IsDeleted})
+			r.keep(e.PlanOfAction, plan.Found{ID: e.ID, Created: e.Created, Device: e.DeviceName, Closed: !e.Closed.IsZero() || e.IsDeleted})
 		}
 		return some, nil
 	})

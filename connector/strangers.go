@@ -85,7 +85,7 @@ func (s *strangers) settle(ctx context.Context, report *Report) error {
 				return err
 			}
 		default:
-			s.keep(e.PlanOfAction, plan.Found{ID: e.ID, Created: e.Created})
+			s.keep(e.PlanOfAction, plan.Found{ID: e.ID, Created: e.Created, Device: e.DeviceName})
 		}
 	}
 	if err := s.stillOpen(ctx, report); err != nil {
@@ -116,7 +116,7 @@ func (s *strangers) stillOpen(ctx context.Context, report *Report) error {
 			switch {
 			case link.MMD == "" || link.MMD == e.ID && link.Ended.IsZero():
 			case link.MMD != e.ID:
-				s.keep(e.PlanOfAction, plan.Found{Created: e.Created, ID: e.ID})
+				s.keep(e.PlanOfAction, plan.Found{Device: e.DeviceName, Created: e.Created, ID: e.ID})
 			case rule == nil || link.ByHand:
 				report.Unread = append(report.Unread, s.byHand(e, link, closes[link.ID])...)
 			default:

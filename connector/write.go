@@ -25,6 +25,8 @@ type result struct {
 	// id is what the other side made, ticket the ticket itself.
 	id     string
 	ticket *plan.Ticket
+	// elevation is the elevation request that a look found.
+	elevation plan.Elevation
 	// text is what was found under the mark of a note.
 	text string
 	// after is the record as the reply shows it.
@@ -257,12 +259,13 @@ func (p *pass) follow(link plan.Link, op plan.Op, r result) plan.Promise {
 	case plan.TicketNote:
 	case plan.ElevationCreate:
 		rule := p.Planner.Rules.Elevation(op.Rule)
+		r.elevation.ID = r.id
 		switch {
 		case done && op.Undo:
-			return p.Planner.Undone(cmp.Or(rule, plan.RuleGone(op.Rule)), link, op, r.id, r.reply.At)
+			return p.Planner.Undone(cmp.Or(rule, plan.RuleGone(op.Rule)), link, op, r.elevation, r.reply.At)
 		case rule == nil:
 		case done:
-			return p.Planner.Opened(rule, link, op, r.id, r.reply.At)
+			return p.Planner.Opened(rule, link, op, r.elevation, r.reply.At)
 		default:
 			return p.Planner.Refused(rule, link, r.reply.Reason, r.reply.At)
 		}

@@ -147,17 +147,19 @@ func (p Planner) closes(rule *mapping.ElevationRule, link Link, task Task, d dec
 }
 
 // moved is another device as a reason to close an elevation: its task has no need of the
-// one that it was opened for, and nobody approved the other one.
+// one that it was opened for, and nobody approved the other one. As long as the task is
+// kept as it was then, a rule that is edited since makes no other device of it.
 func moved(rule *mapping.ElevationRule, story Story, task Task) []reason {
+	was, is := story.Link.Device, deviceOf(rule, task.Row)
 	for _, op := range story.Ops {
-		if op.Kind != ElevationCreate || op.Result != story.Link.MMD {
-			continue
-		}
-		if was, is := deviceOf(rule, op.Basis.Record), deviceOf(rule, task.Row); was != "" && is != "" && !strings.EqualFold(was, is) {
-			return []reason{{"device", "The task names another device", fmt.Sprintf("it was opened for %s, and the task names %s now", was, is)}}
+		if op.Kind == ElevationCreate && op.Result == story.Link.MMD && op.Basis.Record != nil {
+			was = deviceOf(rule, op.Basis.Record)
 		}
 	}
-	return nil
+	if was == "" || is == "" || strings.EqualFold(was, is) {
+		return nil
+	}
+	return []reason{{"device", "The task names another device", fmt.Sprintf("it was opened for %s, and the task names %s now", was, is)}}
 }
 
 // takeOver takes reasons for standing ones if the close was promised by a version of the

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,12 +21,11 @@ type Task struct {
 	ParentOwes bool
 }
 
-// Elevation is what the MMD side said about one elevation request.
+// Elevation is an elevation request as the vendor shows it.
 type Elevation struct {
-	ID     string
-	Closed time.Time
-	By     string
-	Gone   bool
+	ID, Device string
+	// Created is when it was opened, by the bridge's clock; zero: just now.
+	Created time.Time
 }
 
 // MatchElevation finds the elevation rule that takes a task: the first in file order.
@@ -264,25 +264,42 @@ func (p Planner) elevate(rule *mapping.ElevationRule, link Link, task Task, d de
 }
 
 // Opened says what follows from an elevation request that was opened: said on the task.
-func (p Planner) Opened(rule *mapping.ElevationRule, link Link, create Op, id string, now time.Time) Promise {
-	link = link.with(id, now)
-	link.Moved, link.Notice = now, ""
+func (p Planner) Opened(rule *mapping.ElevationRule, link Link, create Op, is Elevation, now time.Time) Promise {
+	link = link.with(is.ID, now)
+	link.Moved, link.Notice, link.Device = now, "", is.Device
+	if !is.Created.IsZero() && is.Created.Before(now) {
+		link.Linked = is.Created // it is as old as that, however late it was found
+	}
+	if sent := deviceIn(create); sent != "" {
+		link.Device = sent
+	}
 	delete(link.Base, closeOf)
 	if len(create.Basis.Approvals) > 0 {
 		consented(&link, create.Basis.Approvals)
 	}
 	device := create.Basis.Record["cmdb_ci.name"].Value
-	text := "Elevation request " + id + " was opened"
+	text := "Elevation request " + is.ID + " was opened"
 	if device != "" {
 		text += " for " + device
 	}
 	return Promise{Links: []Link{link}, Ops: p.report(rule.Report, link, "opened", text+".", now), At: now}
 }
 
+// deviceIn is the device that an elevation request names; empty: its body is not kept any more.
+func deviceIn(create Op) string {
+	var body struct {
+		Device string `json:"deviceName"`
+	}
+	if json.Unmarshal(create.Body, &body) != nil {
+		return ""
+	}
+	return body.Device
+}
+
 // Undone says what follows from an elevation request that a person dropped and that
 // was opened all the same: it is closed.
-func (p Planner) Undone(rule *mapping.ElevationRule, link Link, create Op, id string, now time.Time) Promise {
-	out := p.Opened(rule, link, create, id, now)
+func (p Planner) Undone(rule *mapping.ElevationRule, link Link, create Op, is Elevation, now time.Time) Promise {
+	out := p.Opened(rule, link, create, is, now)
 	closed := p.closeFor(rule, &out.Links[0], []reason{notWanted()}, now)
 	out.Ops = append(out.Ops, since(closed, now)...)
 	return out

@@ -29,6 +29,8 @@ type Link struct {
 	Number string
 	// MMD is the ticket's or elevation request's id; empty while its create is owed.
 	MMD string
+	// Device is the one that its elevation was opened for; empty: not known.
+	Device string `json:",omitempty"`
 	// Generation counts the objects that one record had in turn.
 	Generation int
 	// Ended is when it ended; zero while it is open.

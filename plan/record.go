@@ -258,7 +258,7 @@ func (p Planner) newLink(kind LinkKind, rule string, rec Record, story *Story) L
 		link.Rule, link.Ended, link.EndedBy, link.Moved, link.Rev = rule, time.Time{}, "", rec.Seen, rec.rev()
 		link.Left, link.Held, link.Untold = time.Time{}, nil, nil
 		if link.MMD != "" {
-			link.Generation, link.MMD, link.Linked = link.Generation+1, "", time.Time{}
+			link.Generation, link.MMD, link.Device, link.Linked = link.Generation+1, "", "", time.Time{}
 		}
 		return link
 	}

@@ -46,8 +46,9 @@ type Found struct {
 	Created    time.Time
 	// Ahead is how far the vendor's clock, by which it was created, is ahead of the bridge's.
 	Ahead time.Duration
-	// Closed says that an elevation request is closed.
+	// Closed says that an elevation request is closed, Device is the one that it is for.
 	Closed bool
+	Device string
 	Ticket *Ticket
 }
 
@@ -91,6 +92,9 @@ func (p Planner) Relinked(kind LinkKind, rule *mapping.Source, rec Record, found
 			continue
 		}
 		link.Generation, link.MMD, link.Created, link.Linked, link.Ended, link.EndedBy = f.Generation, f.ID, f.Created.Add(-f.Ahead), f.Created, time.Time{}, ""
+		if kind == ElevationLink { // close_after counts from here, by the bridge's clock
+			link.Device, link.Linked = f.Device, f.Created.Add(-f.Ahead)
+		}
 		if !p.Aged.IsZero() && link.Created.After(p.Aged) {
 			link.Created = p.Aged // it was made before the loss, whatever the vendor's clock says
 		}
