@@ -200,3 +200,46 @@ func (l *lateLedger) Due(ctx context.Context, now time.Time) ([]string, error) {
 	}
 	return l.Ledger.Due(ctx, now)
 }
+
+// TestTheBrakeHoldsElevationsThatWereParked has many of them sendable when a right comes back.
+func TestTheBrakeHoldsElevationsThatWereParked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.creates = 2
+		r.start()
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit = 100 })
+		hideRows(r, "")
+		for range 6 {
+			r.approved()
+			r.cycles(1)
+		}
+		showRows(r)
+		r.cycles(3)
+		if n := len(r.world.MMD.Elevations()); n > 2 {
+			t.Errorf("%d elevations were opened in one cycle, the limit is 2", n)
+		}
+	})
+}
+
+// TestTheBrakeHoldsTicketsThatWereParked mends the rule that parked them.
+func TestTheBrakeHoldsTicketsThatWereParked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.creates = 2
+		r.rule("        surname: \"{{ caller_id.last_name }}\"", "        surname: \"{{ caller_id.u_nothing }}\"")
+		for range 6 {
+			r.world.Incident(r.users, "Laptop", nil)
+			r.cycles(1)
+		}
+		if r.counts().Parked != 6 {
+			t.Fatal(r.story())
+		}
+		r.rule("        surname: \"{{ caller_id.last_name }}\"", "        surname: \"{{ caller_id.last_name }}\"")
+		r.cycles(3)
+		if n := len(r.world.MMD.Tickets()); n > 2 {
+			t.Errorf("%d tickets were opened in one cycle, the limit is 2", n)
+		}
+	})
+}

@@ -118,6 +118,7 @@ func (p *pass) again(ctx context.Context, story plan.Story, op plan.Op) (plan.Op
 func (p *pass) unread(ctx context.Context, story plan.Story, op plan.Op, err error) error {
 	if errors.Is(err, errGone) {
 		op.State, op.Reason, op.Due = plan.Parked, err.Error(), p.Now()
+		op.Basis.Rev = "" // the next sight of it decides anew, also when it is as it was
 		return p.end(ctx, story, op)
 	}
 	r := p.failed(err)

@@ -158,3 +158,19 @@ func TestADeskThatDoesNotAnswerStopsNoNote(t *testing.T) {
 		}
 	})
 }
+
+// TestATaskThatCouldNotBeReadOnceIsNotParkedForEver has it not there right before its elevation is sent.
+func TestATaskThatCouldNotBeReadOnceIsNotParkedForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		task, item := r.world.Task(r.users, "")
+		r.cycles(2)
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Method: "GET", Path: "sc_task/" + task, Kind: simulator.Answer, Status: 404, Body: `{"error":{"message":"No Record found"}}`, Times: 1})
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.cycles(20)
+		if n := len(r.world.MMD.Elevations()); n != 1 {
+			t.Errorf("one 404, and it is never opened\n%s", r.story())
+		}
+	})
+}

@@ -43,12 +43,13 @@ func (p *Poller) candidates(ctx context.Context, t table, rule *mapping.TicketRu
 
 // brake counts the new creates of a batch, and holds each rule that has more of them in
 // one reading than it may. The hold and the count are written with the creates: what
-// ends the reading early lets none through.
+// ends the reading early lets none through. What was parked, or not wanted for a while,
+// counts when it is to be sent: a right that comes back lets go of all of it at once.
 func (p *Poller) brake(r *reading, promise *plan.Promise, stories map[string]*plan.Story) {
 	known := map[string]bool{}
 	for _, story := range stories {
 		for _, op := range story.Ops {
-			known[op.Key] = true
+			known[op.Key] = op.Frozen || op.State != plan.Parked && !op.State.Ended()
 		}
 	}
 	counts, news := maps.Clone(r.cursor.Creates), map[string]bool{}
