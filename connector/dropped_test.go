@@ -1,6 +1,8 @@
 package connector_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -200,8 +202,12 @@ func TestADroppedElevationThatAppearsLateIsClosed(t *testing.T) {
 				if !tt.anew && (late.Open || link.Ended.IsZero()) {
 					t.Errorf("%+v is open\n%s", late, r.story())
 				}
-				if tt.anew && (link.Generation != 2 || len(link.Twins) != 1 || link.MMD == "" || link.MMD == late.ID) {
-					t.Errorf("%+v\n%s", link, r.story())
+				// Nobody wants the late one: it is closed, and beside the other one no twin is left.
+				if tt.anew && (late.Open || link.Generation != 2 || len(link.Twins) != 0 || link.MMD == "" || link.MMD == late.ID || !link.Ended.IsZero()) {
+					t.Errorf("%+v, %+v\n%s", late, link, r.story())
+				}
+				if said := strings.Join(r.taskSaid(task), "\n"); tt.anew && !strings.Contains(said, late.ID+" was dropped and opened all the same") {
+					t.Errorf("the task was told %q", said)
 				}
 			})
 		})
@@ -262,6 +268,89 @@ func TestADropStandsForAllThatWasApprovedBefore(t *testing.T) {
 		r.cycles(6)
 		if n := len(r.world.MMD.Elevations()); n != 0 {
 			t.Errorf("it was dropped after both had approved, nobody approved since, and %d were opened\n%s", n, r.story())
+		}
+	})
+}
+
+// TestALateCloseWithoutEffectLeavesATwin has a dropped request appear beside a later one, and
+// the vendor answer its close and do nothing.
+func TestALateCloseWithoutEffectLeavesATwin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := elevated(t)
+		time.Sleep(3 * time.Hour)
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit, s.Lag = 100, 2*time.Hour })
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.LostAfter, Times: 1})
+		task, item, _ := r.approved()
+		r.cycles(30)
+		r.drop(r.lastOf(plan.ElevationCreate))
+		r.cycles(2)
+		late := r.world.MMD.Elevations()[1].ID
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "PATCH", Path: "elevationRequests/" + late, Kind: simulator.Answer, Status: 204, Times: -1})
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.cycles(4 * 120)
+		if link := r.elevationLinkOf(task); !slices.Equal(link.Twins, []string{late}) || link.Notice == "" {
+			t.Errorf("%+v\n%s", link, r.story())
+		}
+	})
+}
+
+// TestADroppedRequestThatAppearsBesideALaterOneIsClosed and so is, with its task, the later one.
+func TestADroppedRequestThatAppearsBesideALaterOneIsClosed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := elevated(t)
+		time.Sleep(3 * time.Hour)
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit, s.Lag = 100, 2*time.Hour })
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.LostAfter, Times: 1})
+		task, item, _ := r.approved()
+		r.cycles(30)
+		r.drop(r.lastOf(plan.ElevationCreate))
+		r.cycles(2)
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.cycles(4 * 120)
+		r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3"})
+		r.cycles(4 * 120)
+		for i, e := range r.world.MMD.Elevations()[1:] {
+			if e.Open {
+				t.Errorf("the task is closed for hours, close_after is over, and request %d of it is open: %+v", i+1, e)
+			}
+		}
+	})
+}
+
+// TestAPersonsEndStandsThoughItsRequestAppearsLate has it in doubt when a person ends its link:
+// it is closed, and no approval opens another one.
+func TestAPersonsEndStandsThoughItsRequestAppearsLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := elevated(t)
+		time.Sleep(3 * time.Hour)
+		r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit, s.Lag = 100, 2*time.Hour })
+		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.LostAfter, Times: 1})
+		task, item, _ := r.approved()
+		r.cycles(30)
+		if op := r.lastOf(plan.ElevationCreate); op.State != plan.Doubt {
+			t.Fatalf("%s: %s", op.State, op.Reason)
+		}
+		link := r.elevationLinkOf(task)
+		if _, err := r.ledger.Revise(t.Context(), link.ID, func(story plan.Story) ([]plan.Op, plan.Promise, error) {
+			return plan.EndByHand(story, "ended by hand: no more", time.Now())
+		}); err != nil {
+			t.Fatal(err)
+		}
+		r.cycles(4 * 120)
+		if link = r.elevationLinkOf(task); !link.ByHand {
+			t.Errorf("a person ended it, and it was opened again: %+v", link)
+		}
+		n := len(r.world.MMD.Elevations())
+		if late := r.world.MMD.Elevations()[1]; late.Open {
+			t.Errorf("%+v is open\n%s", late, r.story())
+		}
+		r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+		r.cycles(6)
+		if all := r.world.MMD.Elevations(); len(all) != n {
+			t.Errorf("a person ended the link for good, and rights were opened: %+v\n%s", all, r.story())
 		}
 	})
 }

@@ -435,7 +435,7 @@ func (p *pass) lookForElevation(ctx context.Context, story plan.Story, op plan.O
 		}
 		sight.saw(e.ID)
 		switch {
-		case op.Kind == plan.ElevationClose && e.ID == story.Link.MMD:
+		case op.Kind == plan.ElevationClose && e.ID == op.Closes(story.Link):
 			return plan.Look{Found: !e.Closed.IsZero() || e.IsDeleted, ID: e.ID, Sees: true}, result{}, nil
 		case op.Kind == plan.ElevationCreate && carries(op.Mark, e.PlanOfAction, e.Title):
 			taken, err := p.taken(ctx, story.Link, e.ID)

@@ -18,7 +18,9 @@ type strangers struct {
 	open []stranger
 	// known are those that the ledger asked for, by the link of their task.
 	known map[string][]stranger
-	began time.Time
+	// dropped are those that a person dropped, by the link of their task.
+	dropped map[string][]late
+	began   time.Time
 }
 
 // stranger is an open request, with the mark that it carries.
@@ -27,10 +29,16 @@ type stranger struct {
 	mark string
 }
 
+// late is an open request that was dropped, with its create.
+type late struct {
+	stranger
+	create plan.Op
+}
+
 func (p *Poller) newStrangers() *strangers {
 	return &strangers{
 		relinking: &relinking{Poller: p, kind: plan.ElevationLink, found: map[string][]plan.Found{}, linked: map[string]bool{}, over: beside},
-		known:     map[string][]stranger{}, began: p.Now(),
+		known:     map[string][]stranger{}, dropped: map[string][]late{}, began: p.Now(),
 	}
 }
 
@@ -56,6 +64,8 @@ func (s *strangers) saw(e mmd.Elevation) {
 //	done, with this id             has a later one       a twin
 //	begun, unknown                 any                   it is being looked for
 //	promised, in doubt             any                   looked for once more
+//	cancelled: a person dropped it has, or owes, another closed
+//	cancelled: a person dropped it ended by hand         closed
 //	any other, or none             without a request     linked: closed when its task says so
 //	of a later generation, none    has an older, closed  linked, too
 //	any other, or none             has, or owes, another a twin
@@ -84,6 +94,8 @@ func (s *strangers) settle(ctx context.Context, report *Report) error {
 			if err := s.lookAgain(ctx, op); err != nil {
 				return err
 			}
+		case op.State == plan.Cancelled:
+			s.dropped[op.Link] = append(s.dropped[op.Link], late{e, op})
 		default:
 			s.keep(e.PlanOfAction, plan.Found{ID: e.ID, Created: e.Created, Device: e.DeviceName})
 		}
@@ -91,7 +103,42 @@ func (s *strangers) settle(ctx context.Context, report *Report) error {
 	if err := s.stillOpen(ctx, report); err != nil {
 		return err
 	}
+	if err := s.undo(ctx); err != nil {
+		return err
+	}
 	return s.adopt(ctx, report)
+}
+
+// undo closes those that a person dropped, and leaves to the tasks what their links take
+// for their own, or for a twin.
+func (s *strangers) undo(ctx context.Context) error {
+	if len(s.dropped) == 0 {
+		return nil
+	}
+	stories, err := s.stories(ctx, plan.LinkQuery{IDs: keys(s.dropped)})
+	if err != nil {
+		return err
+	}
+	known, promise := map[string]*plan.Story{}, plan.Promise{At: s.began}
+	for _, story := range stories {
+		known[story.Link.ID] = story
+	}
+	for id, some := range s.dropped {
+		for _, e := range some {
+			closed, taken := plan.Promise{}, true // also if its link is forgotten
+			if story := known[id]; story != nil {
+				closed, taken = s.Planner.Late(*story, e.create, e.ID, s.began)
+			}
+			if promise.Add(closed); taken {
+				s.keep(e.PlanOfAction, plan.Found{Device: e.DeviceName, Created: e.Created, ID: e.ID})
+			}
+		}
+	}
+	if promise.Empty() {
+		return nil
+	}
+	_, err = s.promise(ctx, promise)
+	return err
 }
 
 // stillOpen looks for links that ended although their request is open.
@@ -156,9 +203,10 @@ func (s *strangers) adopt(ctx context.Context, report *Report) error {
 }
 
 // beside keeps a link that has a request of its own: the one that was found is its twin.
-// Also when its own is closed: a generation is closed once, and not a second time.
+// Also when its own is closed: a generation is closed once, and not a second time. One that
+// a person ended stays ended.
 func beside(is, now plan.Link) plan.Link {
-	if is.MMD == "" && is.Generation <= now.Generation || !is.Ended.IsZero() && is.Generation < now.Generation {
+	if !is.ByHand && (is.MMD == "" && is.Generation <= now.Generation || !is.Ended.IsZero() && is.Generation < now.Generation) {
 		now.Version = is.Version
 		return now
 	}

@@ -194,7 +194,7 @@ func (p *pass) closeElevation(ctx context.Context, link plan.Link, op plan.Op) r
 	if err := json.Unmarshal(op.Body, &body); err != nil {
 		return p.impossible("the body does not say what was done: " + err.Error())
 	}
-	err := p.ElevationWriter.Close(ctx, link.MMD, body.ActionsTaken)
+	err := p.ElevationWriter.Close(ctx, op.Closes(link), body.ActionsTaken)
 	if err != nil && !errors.Is(err, mmd.ErrAlreadyClosed) {
 		return p.failed(err)
 	}
@@ -270,7 +270,12 @@ func (p *pass) follow(link plan.Link, op plan.Op, r result) plan.Promise {
 			return p.Planner.Refused(rule, link, r.reply.Reason, r.reply.At)
 		}
 	case plan.ElevationClose:
-		if rule := p.Planner.Rules.Elevation(op.Rule); done && rule != nil {
+		rule := p.Planner.Rules.Elevation(op.Rule)
+		switch {
+		case !done || rule == nil:
+		case op.Of != "":
+			return p.Planner.LateClosed(rule, link, op.Of, r.reply.At)
+		default:
 			return p.Planner.Closed(rule, link, fmt.Sprintf("%s.", strings.TrimSuffix(actionsOf(op), ".")), r.reply.At)
 		}
 	}

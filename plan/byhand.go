@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"bridge/mapping"
@@ -82,7 +84,7 @@ func EndByHand(story Story, why string, now time.Time) ([]Op, Promise, error) {
 	open := story.Link.Kind == ElevationLink && story.Link.MMD != "" && story.Link.Ended.IsZero()
 	for _, op := range story.Ops {
 		if op.Kind == ElevationClose && !op.State.Ended() {
-			open = false
+			open = open && op.Of != ""
 			if wanted, changed := wantedAgain(op, why, now); changed {
 				out = append(out, wanted)
 			}
@@ -124,6 +126,39 @@ func wantedAgain(op Op, why string, now time.Time) (Op, bool) {
 	}
 	op.Due, op.Waits, op.Reason = now, time.Time{}, "wanted again: "+why
 	return op, true
+}
+
+// Late says what follows from an elevation request that a person dropped and that is open
+// (id) when nobody looks for it any more. taken: its link takes it, for its own or a twin.
+//
+//	its link                      its close          result
+//	owes, or has, no other one    –                  taken for its own, and closed with its task's next sight
+//	was ended by hand             not promised yet   closed, and the link is left as it is
+//	has, or waits for, a later    not promised yet   closed, and the link is left as it is
+//	any of these                  owed               nothing more
+//	any of these                  done, or dropped   a twin: it is open all the same
+func (p Planner) Late(story Story, create Op, id string, now time.Time) (out Promise, taken bool) {
+	link := story.Link
+	if !link.ByHand && link.MMD == "" && create.Key == key(ElevationCreate, link.Record, strconv.Itoa(link.Generation)) {
+		return Promise{}, true
+	}
+	r := notWanted()
+	op := Op{
+		Key: strings.Replace(create.Key, string(ElevationCreate), string(ElevationClose), 1), Link: link.ID, Rule: create.Rule, Kind: ElevationClose, State: Promised,
+		Of: id, Why: r.why, Promised: now, Due: now, Body: marshal(map[string]string{"actionsTaken": r.actions}), Basis: Basis{Seen: now, Rev: r.name},
+	}
+	for _, was := range story.Ops {
+		if was.Key == op.Key {
+			return Promise{}, was.State.Ended()
+		}
+	}
+	return Promise{Ops: []Op{op}, At: now}, false
+}
+
+// LateClosed says on the task that such a request was closed: its link goes on as it is.
+func (p Planner) LateClosed(rule *mapping.ElevationRule, link Link, id string, now time.Time) Promise {
+	said := p.report(rule.Report, link, "late/"+id, "Elevation request "+id+" was dropped and opened all the same: it was closed.", now)
+	return Promise{Ops: said, At: now}
 }
 
 // RuleGone stands for an elevation rule that is not in the file any more, or need not be:

@@ -81,9 +81,9 @@ func (p Planner) GoneTask(rule *mapping.ElevationRule, story Story, sees bool, n
 	return out
 }
 
-// Closing says that the bridge itself owes the close of an elevation, whatever is seen of it.
+// Closing says that the bridge itself owes the close of a link's own elevation, whatever is seen of it.
 func (s Story) Closing() bool {
-	return slices.ContainsFunc(s.Ops, func(op Op) bool { return op.Kind == ElevationClose && !op.State.Ended() })
+	return slices.ContainsFunc(s.Ops, func(op Op) bool { return op.Kind == ElevationClose && op.Of == "" && !op.State.Ended() })
 }
 
 // changed gives the link of an open elevation if something of it was learnt.

@@ -102,7 +102,7 @@ func reports(behind []Op, linked bool, now time.Time) *Op {
 
 // sendable says that an op has what its call needs: a ticket to write to.
 func sendable(op Op, linked bool) bool {
-	return linked || op.Kind.Creates() || op.Kind == RecordNote
+	return linked || op.Kind.Creates() || op.Kind == RecordNote || op.Of != ""
 }
 
 // Missing gives the lines that take the places of notes that have been parked for

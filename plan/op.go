@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
@@ -93,6 +94,8 @@ type Op struct {
 	// no entry of a map. Both are for those who watch a plan, and are not kept.
 	From     map[string]string `json:"-"`
 	Unmapped []string          `json:"-"`
+	// Of is the elevation request that a close is for; empty: its link's own.
+	Of string `json:",omitempty"`
 	// Result is the id that the other side gave.
 	Result string
 	// Undo says that a person dropped it after it was begun: it is not sent again, and
@@ -108,6 +111,9 @@ type Op struct {
 	// only looked for first, and absence has it sent however often it was refused.
 	Unsent bool `json:",omitempty"`
 }
+
+// Closes is the elevation request that a close is for.
+func (o Op) Closes(link Link) string { return cmp.Or(o.Of, link.MMD) }
 
 // Basis is the observation that an op was decided on, as it came.
 type Basis struct {
