@@ -2,6 +2,7 @@ package connector_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -218,4 +219,26 @@ func TestAnApprovalThatIsResetAndGivenAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAnApprovedTaskThatGetsNothingIsNotSilent is opened again, and its approval was used.
+func TestAnApprovedTaskThatGetsNothingIsNotSilent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, task := elevated(t)
+		r.world.ITSM.Set("sc_task", task, map[string]string{"state": "3"})
+		r.cycles(3)
+		was := len(r.taskSaid(task))
+		r.world.ITSM.Set("sc_task", task, map[string]string{"state": "1", "active": "true"})
+		r.cycles(6)
+		r.elevation(false)
+		c := r.counts()
+		if len(r.taskSaid(task)) == was && c.Owed+c.Noticed == 0 {
+			t.Errorf("the task is approved and open, has no rights, and nobody is told: %s", strings.Join(r.taskSaid(task), "\n"))
+		}
+		r.cycles(20)
+		if said := r.taskSaid(task); len(said) != was+1 || !strings.Contains(said[was], "it needs a new one") {
+			t.Errorf("it was told %q", said)
+		}
+	})
 }

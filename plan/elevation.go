@@ -106,7 +106,7 @@ func (p Planner) newTask(rule *mapping.ElevationRule, task Task, story *Story, d
 		return out, d.why
 	}
 	if story != nil && (story.Link.MMD != "" || d.consent == Approved) && !d.anew(story.Link, task, p.Aged) {
-		return Promise{Links: keepConsent(story.Link, d), At: task.Seen}, "had its elevation for the approval that it has, or has one that was too old: it needs a new one"
+		return Promise{Links: keepConsent(story.Link, d), Ops: p.used(rule, task, *story, d), At: task.Seen}, "had its elevation for the approval that it has, or has one that was too old: it needs a new one"
 	}
 	if why := p.notNow(rule, task, story, d); why != "" {
 		return Promise{}, why
@@ -128,6 +128,21 @@ func (p Planner) newTask(rule *mapping.ElevationRule, task Task, story *Story, d
 		out.Ops = append(out.Ops, since(said, op.Fact)...)
 	}
 	return out, d.why
+}
+
+// used says once on an approved task why it gets no elevation: the one that it had was
+// closed for a reason that is over. What the vendor or close_after closed was said then.
+func (p Planner) used(rule *mapping.ElevationRule, task Task, story Story, d decided) []Op {
+	over := slices.ContainsFunc(standing(story.Link), func(r reason) bool { return r.name != "close_after" })
+	closed, _ := rule.Closes(mapping.Input{Record: task.Row, TicketOf: task.TicketOf})
+	if story.Link.MMD == "" || !over || closed || undecided(rule, task, d) != "" {
+		return nil
+	}
+	said := p.report(rule.Report, story.Link, "used", "No other elevation request was opened: the approval that it has was used for "+story.Link.MMD+", it needs a new one.", task.Seen)
+	if len(said) == 0 || slices.ContainsFunc(story.Ops, func(op Op) bool { return op.Key == said[0].Key }) {
+		return nil
+	}
+	return since(said, story.Link.Ended)
 }
 
 // notNow says why an approved task gets no elevation now.
