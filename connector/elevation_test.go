@@ -569,3 +569,90 @@ func TestADeviceThatChangesLater(t *testing.T) {
 		})
 	}
 }
+
+// TestAnApprovalIsForTheDeviceOfItsFirstSight has it seen, and the device change, at a time at
+// which nothing is promised, or another elevation stands between.
+func TestAnApprovalIsForTheDeviceOfItsFirstSight(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		// seen has the approval seen, and then says what has to be over before it can open anything.
+		seen func(r *rig) (task string, over func())
+		open bool
+	}{
+		"while its task is to be closed": {func(r *rig) (string, func()) {
+			r.rule("query: [active=true, short_descriptionLIKEelevation]", "query: [short_descriptionLIKEelevation]")
+			task, item := r.world.Task(r.users, "")
+			r.world.ITSM.Set("sc_task", task, map[string]string{"state": "7"})
+			r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+			r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "approved"})
+			return task, func() { r.world.ITSM.Set("sc_task", task, map[string]string{"state": "1", "active": "true"}) }
+		}, false},
+		"while another one is closed": {func(r *rig) (string, func()) {
+			task, item, _ := r.approved()
+			r.cycles(4)
+			r.closesRefused(true)
+			time.Sleep(9 * time.Hour)
+			r.cycles(4)
+			r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+			return task, func() { r.closesRefused(false) }
+		}, false},
+		"by a version that kept it with its request": {func(r *rig) (string, func()) {
+			r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.TooMany, Times: -1})
+			task, _, _ := r.approved()
+			r.cycles(2)
+			link := r.elevationLinkOf(task)
+			link.Given = nil
+			if _, err := r.ledger.Promise(r.Context(), plan.Promise{Links: []plan.Link{link}, At: time.Now()}); err != nil {
+				r.Fatal(err)
+			}
+			r.world.ITSM.Set("sc_task", task, map[string]string{"cmdb_ci": r.world.ITSM.Device("MMD-OTHER")})
+			return task, r.world.Faults.Clear
+		}, false},
+		"and it is taken back, and given for the other one": {func(r *rig) (string, func()) {
+			r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.TooMany, Times: -1})
+			task, item, row := r.approved()
+			r.cycles(46) // it is tried again after a quarter of an hour, and waits until then
+			r.world.ITSM.Withdraw(item)
+			return task, func() {
+				r.world.Faults.Clear()
+				r.world.ITSM.Set("sysapproval_approver", row, map[string]string{"state": "approved"})
+				r.world.ITSM.Set("sc_req_item", item, map[string]string{"approval": "approved"})
+			}
+		}, true},
+		"and another one is given while the first is looked for": {func(r *rig) (string, func()) {
+			r.approved()
+			r.cycles(2)
+			r.world.MMD.Switch(func(s *mmd.Switches) { s.Lag = 5 * time.Minute })
+			r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.LostAfter, Times: 1})
+			task, item, _ := r.approved()
+			r.cycles(2)
+			r.world.ITSM.Set("sc_task", task, map[string]string{"cmdb_ci": r.world.ITSM.Device("MMD-OTHER")})
+			r.world.ITSM.Decide("sc_req_item", item, r.users.Bea, "approved")
+			return task, func() {}
+		}, true},
+	}
+	for name, tt := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.world.MMD.AssignDevice("MMD-OTHER", "Ada Byron", "ada@acme.example")
+				r.world.MMD.Switch(func(s *mmd.Switches) { s.OpenLimit = 100 })
+				task, over := tt.seen(r)
+				r.cycles(4)
+				r.world.ITSM.Set("sc_task", task, map[string]string{"cmdb_ci": r.world.ITSM.Device("MMD-OTHER")})
+				r.cycles(4)
+				over()
+				time.Sleep(20 * time.Minute)
+				r.cycles(40)
+				opened := false
+				for _, e := range r.world.MMD.Elevations() {
+					opened = opened || e.Device == "MMD-OTHER" && e.Open
+				}
+				if opened != tt.open {
+					t.Errorf("%+v\n%s", r.world.MMD.Elevations(), r.story())
+				}
+			})
+		})
+	}
+}

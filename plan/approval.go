@@ -174,7 +174,8 @@ func (d decided) aged(rule *mapping.ElevationRule, now time.Time) decided {
 }
 
 // Given is what approves a task as it was first seen: its elevation may wait for long, and
-// what is written meanwhile, in a row or in the task, was approved by nobody.
+// what is written meanwhile, in a row or in the task, was approved by nobody. An empty one
+// says that nothing approves it.
 type Given struct {
 	// Device is the one that the task named then.
 	Device string `json:",omitempty"`
@@ -192,12 +193,15 @@ type Given struct {
 //	approved       none was to be seen yet  for the device that it named then: fail closed
 func (d decided) given(was *Given, device string) *Given {
 	switch {
+	case !d.field && !d.denied:
+		return was
+	case d.denied && was != nil:
+		return &Given{} // known to be nothing, whatever its request was promised on
 	case d.denied:
 		return nil
-	case !d.field:
-		return was
 	case (was == nil || len(was.Rows) == 0) && len(d.said) == 0 && len(d.not) > 0:
-		return nil // its rows are to be seen, and none of them says so
+		d.denied = true // its rows are to be seen, and none of them says so
+		return d.given(was, device)
 	}
 	is := &Given{Device: device, Rows: d.said}
 	if was == nil {

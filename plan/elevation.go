@@ -67,7 +67,8 @@ func (p Planner) NewTask(rule *mapping.ElevationRule, task Task, story *Story) (
 		out.Links[0].Given = given
 	case story != nil && !given.equal(story.Link.Given):
 		link := story.Link.clone()
-		link.Given, out.Links, out.At = given, []Link{link}, task.Seen
+		link.Given = given
+		out.Links, out.At = []Link{link}, task.Seen
 	case story == nil && given != nil && !p.forgot(d.at):
 		link := p.newLink(ElevationLink, rule.Name, task.Record, nil)
 		link.Given, link.Ended, link.EndedBy = given, task.Seen, why
