@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -467,23 +468,31 @@ func TestACloseThatWasDroppedBeforeAnUpgradeStaysDropped(t *testing.T) {
 // TestCloseAfterCountsFromTheOpening has the answer to it lost, and the vendor away after that.
 func TestCloseAfterCountsFromTheOpening(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.LostAfter, Times: 1})
-		r.approved()
-		r.cycle()
-		opened := time.Now()
-		r.world.Faults.Clear()
-		r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Kind: simulator.Error500, Times: -1})
-		for time.Since(opened) < 5*time.Hour {
-			_, _ = r.loop.Cycle(t.Context())
-			time.Sleep(5 * time.Minute)
-		}
-		r.world.Faults.Clear()
-		for time.Since(opened) < 8*time.Hour+30*time.Minute {
-			r.cycle()
-			time.Sleep(time.Minute)
-		}
-		r.elevation(false)
-	})
+	for _, ahead := range []time.Duration{0, 2 * time.Hour, -2 * time.Hour} {
+		t.Run(fmt.Sprintf("the vendor's clock is %s ahead", ahead), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRigOn(t, simulator.New(simulator.Config{Now: func() time.Time { return time.Now().Add(ahead) }}))
+				r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Method: "POST", Path: "elevationRequests$", Kind: simulator.LostAfter, Times: 1})
+				r.approved()
+				r.cycle()
+				opened := time.Now()
+				r.world.Faults.Clear()
+				r.world.Faults.Add(simulator.Rule{Side: simulator.SideMMD, Kind: simulator.Error500, Times: -1})
+				for time.Since(opened) < 5*time.Hour {
+					_, _ = r.loop.Cycle(t.Context())
+					time.Sleep(5 * time.Minute)
+				}
+				r.world.Faults.Clear()
+				for time.Since(opened) < 8*time.Hour+30*time.Minute {
+					r.cycle()
+					if time.Since(opened) < 7*time.Hour+30*time.Minute {
+						r.elevation(true)
+					}
+					time.Sleep(time.Minute)
+				}
+				r.elevation(false)
+			})
+		})
+	}
 }
