@@ -140,6 +140,7 @@ func TestOnlyWhatAGoneWorkerBeganIsRecovered(t *testing.T) {
 			if recovered += n; recovered > 0 {
 				break
 			}
+			time.Sleep(20 * time.Millisecond) // the server ends a session when it comes to it
 		}
 		if got := theOp(t, second, op.Key); recovered != 1 || got.State != plan.Unknown || got.Attempt != 1 {
 			t.Fatalf("recovered %d: %+v", recovered, got)
