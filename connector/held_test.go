@@ -123,3 +123,30 @@ func TestATurnDoesNotTakeANoticeOfLostCommentsAway(t *testing.T) {
 		}
 	})
 }
+
+// The operator answers a held field by giving it an owner.
+func TestAFieldThatWasHeldIsSetWhenItsOwnerIsMMDFromNowOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.with("owner: { state: mmd }", "owner: { state: hold }")
+		incident := r.world.Incident(r.users, "Laptop does not start", nil)
+		r.rest()
+		time.Sleep(10 * time.Second)
+		r.world.ITSM.Set("incident", incident, map[string]string{"state": "3"})
+		r.world.MMD.SetState(r.ticketOf(incident).ID, "resolved")
+		time.Sleep(10 * time.Second)
+		r.rest()
+		if r.linkOf(incident).Notice == "" {
+			t.Fatal("not held")
+		}
+		r.with("owner: { state: mmd }", "owner: { state: mmd }")
+		r.rest()
+		r.world.ITSM.Set("incident", incident, map[string]string{"priority": "1", "impact": "1", "urgency": "1"})
+		r.rest()
+		r.scanned()
+		row, link := r.world.ITSM.Row("incident", incident), r.linkOf(incident)
+		if row["state"] != "6" && (link.Notice != "" || len(link.Held) > 0) {
+			t.Errorf("nothing holds it any more, it is in state %s, notice %q, held %v", row["state"], link.Notice, link.Held)
+		}
+	})
+}

@@ -153,15 +153,15 @@ func (p Planner) event(link *Link, name, text string, now time.Time) Op {
 	return op
 }
 
-// agree ends the holding of fields on which both sides say the same again, and of all
-// fields of a record that is closed: nothing would be set any more.
-func agree(link *Link, row mapping.Row) {
+// agree ends the holding of fields on which both sides say the same again, of those that
+// the rule holds no more, and of all fields of a record that is closed.
+func agree(rule *mapping.TicketRule, link *Link, row mapping.Row) {
 	if row["active"].Value == "false" && link.Held != nil {
 		link.Held = nil
 		link.Notice = link.without(bothMoved)
 	}
 	for field, wanted := range link.Held {
-		if cell, readable := row[field]; readable && cell.Value == wanted {
+		if cell, readable := row[field]; readable && cell.Value == wanted || rule.Owner[field] != "hold" {
 			delete(link.Held, field)
 			if len(link.Held) == 0 {
 				link.Notice = link.without(bothMoved)

@@ -341,7 +341,7 @@ func (p Planner) LinkedRecord(rule *mapping.TicketRule, story Story, rec Record)
 	}
 	p.baselines(rule, &link, rec, story.Ops)
 	lacks(&link, rec.Lacking, rec.Seen)
-	agree(&link, rec.Row)
+	agree(rule, &link, rec.Row)
 	out.Holds = p.flood(link, story.Ops, out.Ops, rec.Seen)
 	if link.Rev != rec.Rev() || len(out.Ops) > 0 {
 		p.stir(&link, rec.Seen)
