@@ -12,9 +12,9 @@ import (
 	"bridge/simulator/itsm"
 )
 
-// lostResolve has an incident resolved by an update whose answer is lost; a person opens it
+// undone has an incident resolved by an update whose answer is lost; a person opens it
 // again before that is looked for.
-func (r *rig) lostResolve(incident string) {
+func (r *rig) undone(incident string) {
 	r.Helper()
 	r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Method: "PATCH", Path: "incident", Kind: simulator.LostAfter})
 	r.world.MMD.SetState(r.ticketOf(incident).ID, "resolved")
@@ -28,6 +28,12 @@ func (r *rig) lostResolve(incident string) {
 	r.start() // it dies here
 	time.Sleep(time.Minute)
 	r.world.ITSM.Set("incident", incident, map[string]string{"state": "2"})
+}
+
+// lostResolve has that looked for, too.
+func (r *rig) lostResolve(incident string) {
+	r.Helper()
+	r.undone(incident)
 	time.Sleep(10 * time.Minute)
 	r.rest()
 	r.scanned()

@@ -79,18 +79,7 @@ func TestAnUpdateThatWasDoneDoesNotOverwriteAPersonsNewerState(t *testing.T) {
 		r := newRig(t)
 		incident := r.world.Incident(r.users, "Laptop does not start", nil)
 		r.rest()
-		r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Method: "PATCH", Path: "incident", Kind: simulator.LostAfter})
-		r.world.MMD.SetState(r.ticketOf(incident).ID, "resolved")
-		for range 10 {
-			r.cycle()
-			if r.world.ITSM.Row("incident", incident)["state"] == "6" {
-				break
-			}
-			time.Sleep(30 * time.Second)
-		}
-		r.start() // it dies here
-		time.Sleep(time.Minute)
-		r.world.ITSM.Set("incident", incident, map[string]string{"state": "2"})
+		r.undone(incident)
 		time.Sleep(10 * time.Minute)
 		r.rest()
 		if row := r.world.ITSM.Row("incident", incident); row["state"] != "2" {
@@ -109,18 +98,7 @@ func TestAnUpdateThatAPersonMayHaveUndoneIsInDoubt(t *testing.T) {
 		}
 		incident := r.world.Incident(r.users, "Laptop does not start", nil)
 		r.rest()
-		r.world.Faults.Add(simulator.Rule{Side: simulator.SideITSM, Method: "PATCH", Path: "incident", Kind: simulator.LostAfter})
-		r.world.MMD.SetState(r.ticketOf(incident).ID, "resolved")
-		for range 10 {
-			r.cycle()
-			if r.world.ITSM.Row("incident", incident)["state"] == "6" {
-				break
-			}
-			time.Sleep(30 * time.Second)
-		}
-		r.start() // it dies here
-		time.Sleep(time.Minute)
-		r.world.ITSM.Set("incident", incident, map[string]string{"state": "2"})
+		r.undone(incident)
 		r.cycles(40)
 		row, op := r.world.ITSM.Row("incident", incident), r.lastOf(plan.RecordUpdate)
 		if row["state"] != "2" || op.State != plan.Doubt || r.counts().Doubt != 1 {
